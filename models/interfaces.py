@@ -1,0 +1,65 @@
+"""What a detector, a landmarker and a recogniser must do, whichever network or library does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.arrays import Embedding, Pixels, Points
+from models.face import Box, Face
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A box with a score. turn: clockwise quarter turns (0..3) after which the face is upright."""
+
+    box: Box
+    score: float
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How hard to look for faces.
+
+    small: a second look at more pixels. turned: further looks at the picture turned by 90, 180 and 270 degrees.
+    """
+
+    small: bool = False
+    turned: bool = False
+
+
+class Detector(Protocol):
+    name: str
+
+    def detect(self, picture: Pixels, search: Search) -> list[Detection]:
+        """Faces in a BGR uint8 picture, boxes in its pixels, largest first, none twice."""
+        ...
+
+
+class Landmarker(Protocol):
+    name: str
+
+    def landmarks(self, picture: Pixels, detections: Sequence[Detection]) -> list[Face]:
+        """A face with 68 points for each detection, in its order. BGR uint8 picture; sub-pixel points."""
+        ...
+
+
+class Recogniser(Protocol):
+    name: str
+    same_person: float
+    """Distance below which two descriptors are taken for the same person (the recogniser's published threshold)."""
+
+    def embed(self, picture: Pixels, faces: Sequence[Face]) -> list[Embedding]:
+        """A descriptor for each face, in its order. BGR uint8 picture."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FaceStack:
+    """The three that together find and know faces."""
+
+    detector: Detector
+    landmarker: Landmarker
+    recogniser: Recogniser

@@ -1,0 +1,1 @@
+"""The one thing that screens, API and command line talk to."""

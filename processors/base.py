@@ -1,0 +1,81 @@
+"""The class that every frame processor is, and what it declares of itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from processors.batches import Native, Template
+from processors.context import Context
+from processors.params import ProcessorParams
+
+Role = Literal["swapper", "enhancer", "mask", "blender", "frame"]
+ROLES: tuple[Role, ...] = ("swapper", "enhancer", "mask", "blender", "frame")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the `processor` decorator records: a name, a title, a role, a version and one line of help."""
+
+    name: str
+    title: str
+    role: Role
+    version: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a processor asks of the engine before it runs.
+
+    models: slots of the catalogue. crop: a Template for an aligned square, Native for the frame's own pixels.
+    neighbours: frames before and after. sound: seconds of sound around the frame. state: kept per shot or track.
+    pre_roll: frames to run before a part's first, to settle state. source: it brings an identity's photos.
+    """
+
+    models: tuple[str, ...] = ()
+    crop: Template | Native = Native()
+    neighbours: tuple[int, int] = (0, 0)
+    sound: float = 0.0
+    state: Literal["none", "shot", "track"] = "none"
+    pre_roll: int = 0
+    source: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Size, alpha and depth of the pictures that go in, or that come out."""
+
+    width: int
+    height: int
+    alpha: bool = False
+    depth: int = 8
+
+
+class Processor(ABC):
+    """One frame processor. Subclasses carry the `processor` decorator, a nested `Params` and the verb `process`.
+
+    An instance holds no state: everything comes with the call.
+    """
+
+    spec: ClassVar[Spec]
+
+    class Params(ProcessorParams):
+        """No parameters unless a subclass says so."""
+
+    def needs(self, params: Any) -> Needs:
+        return Needs()
+
+    def describe(self, stream: Stream, params: Any) -> Stream:
+        """What comes out when `stream` goes in; most change neither size, alpha nor depth."""
+        return stream
+
+    def is_identity(self, params: Any) -> bool:
+        """True where these parameters change nothing, so that the engine may leave the processor out."""
+        return False
+
+    @abstractmethod
+    def process(self, batch: Any, params: Any, ctx: Context) -> Any:
+        """swapper, enhancer, mask: PatchBatch -> PatchBatch; blender: LayBatch -> RegionBatch;
+        frame: Picture -> Region, tuple of Regions."""

@@ -1,0 +1,1 @@
+"""The blenders that come with Likeness, one file each."""

@@ -1,0 +1,36 @@
+"""What the engine supplies to a processor, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from models.errors import Cancelled
+
+
+def _never() -> bool:
+    return False
+
+
+def _nowhere(_done: float) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Handed to `Processor.process`.
+
+    random: a generator seeded from the recipe and the frame, so that grain is the same in every render.
+    cancelled: ask it before long work. progress: tell it a share, 0..1.
+    """
+
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    cancelled: Callable[[], bool] = _never
+    progress: Callable[[float], None] = _nowhere
+
+    def check(self) -> None:
+        """Raises Cancelled where the user asked to stop."""
+        if self.cancelled():
+            raise Cancelled("Stopped at your request.", remedy="Nothing was written.")

@@ -1,0 +1,1 @@
+"""The enhancers that come with Likeness, one file each."""

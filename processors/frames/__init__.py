@@ -1,0 +1,1 @@
+"""The frames that come with Likeness, one file each."""

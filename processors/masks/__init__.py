@@ -1,0 +1,1 @@
+"""The masks that come with Likeness, one file each."""

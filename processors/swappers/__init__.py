@@ -1,0 +1,1 @@
+"""The swappers that come with Likeness, one file each."""
