@@ -78,4 +78,5 @@ class Processor(ABC):
     @abstractmethod
     def process(self, batch: Any, params: Any, ctx: Context) -> Any:
         """swapper, enhancer, mask: PatchBatch -> PatchBatch; blender: LayBatch -> RegionBatch;
-        frame: Picture -> Region, tuple of Regions."""
+        frame: FrameView -> RegionBatch.
+        """

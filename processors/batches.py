@@ -135,7 +135,7 @@ RegionBatch = tuple[Region, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class FrameView:
     """A whole frame for frame processors. masks: what each earlier layer changed, over the whole frame."""
 
     pixels: Pixels

@@ -1,0 +1,94 @@
+"""One still frame: the decoder's own samples, and the way from and to the rectangles that processors work on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from models.arrays import Mask, Pixels
+from processors.batches import Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Immutable; upright.
+
+    samples: (H, W, 3) BGR or (H, W) grey, uint8 or uint16, as decoded. alpha: (H, W) of the same dtype, or None.
+    index: 0-based number; pts: presentation time in exact seconds (0 for pictures).
+    """
+
+    samples: Pixels
+    alpha: Pixels | None = None
+    index: int = 0
+    pts: Fraction = Fraction(0)
+
+    @property
+    def width(self) -> int:
+        return int(self.samples.shape[1])
+
+    @property
+    def height(self) -> int:
+        return int(self.samples.shape[0])
+
+    @property
+    def depth(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return 16 if self.samples.dtype == np.uint16 else 8
+
+    @property
+    def grey(self) -> bool:
+        return self.samples.ndim == 2
+
+    def bgr8(self) -> Pixels:
+        """(H, W, 3) BGR uint8 of the whole frame, for looking at and for detectors. Shares memory where it can."""
+        samples = self.samples
+        if self.depth == 16:
+            samples = cv2.convertScaleAbs(samples, alpha=1 / 257)
+        return cv2.cvtColor(samples, cv2.COLOR_GRAY2BGR) if self.grey else samples
+
+    def region(self, rect: Rect) -> Pixels:
+        """Pixels of a rectangle in working colour (BGR uint8, or float32 0..255 above 8 bits).
+
+        The rectangle may reach over the edge; the frame's last pixels are replicated there. Always a copy.
+        """
+        x0, y0 = min(max(rect.x0, 0), self.width - 1), min(max(rect.y0, 0), self.height - 1)
+        x1, y1 = min(max(rect.x1, x0 + 1), self.width), min(max(rect.y1, y0 + 1), self.height)
+        cut = np.array(self.samples[y0:y1, x0:x1])
+        if self.depth == 16:
+            cut = cut.astype(np.float32) / np.float32(257)
+        if self.grey:
+            cut = np.repeat(cut[..., None], 3, axis=2)
+        pads = (max(y0 - rect.y0, 0), max(rect.y1 - y1, 0), max(x0 - rect.x0, 0), max(rect.x1 - x1, 0))
+        if any(pads):
+            cut = np.pad(cut, ((pads[0], pads[1]), (pads[2], pads[3]), (0, 0)), mode="edge")
+        return cut[:rect.y1 - rect.y0, :rect.x1 - rect.x0]
+
+    def with_region(self, rect: Rect, pixels: Pixels, mask: Mask) -> Frame:
+        """A frame in which the rectangle's samples are replaced where mask > 0; every other sample keeps its bits.
+
+        pixels: as `region` gives them, or float32 in any case. Parts over the edge are dropped.
+        """
+        x0, y0 = max(rect.x0, 0), max(rect.y0, 0)
+        x1, y1 = min(rect.x1, self.width), min(rect.y1, self.height)
+        if x1 <= x0 or y1 <= y0:
+            return self
+        inner = np.s_[y0 - rect.y0:y1 - rect.y0, x0 - rect.x0:x1 - rect.x0]
+        new = self._to_samples(pixels[inner])
+        touched = mask[inner] > 0
+        samples = self.samples.copy()
+        window = samples[y0:y1, x0:x1]
+        window[touched] = new[touched]
+        return replace(self, samples=samples)
+
+    def _to_samples(self, pixels: Pixels) -> Pixels:
+        if self.grey:
+            # Luma of BT.601, the weights of JPEG and of cv2: exact for pixels that are grey already.
+            pixels = cv2.transform(pixels.astype(np.float32), np.array([[0.114, 0.587, 0.299]], np.float32))
+        if self.depth == 16:
+            return np.clip(np.rint(pixels.astype(np.float32) * np.float32(257)), 0, 65535).astype(np.uint16)
+        if pixels.dtype == np.uint8:
+            return pixels
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
