@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from models.arrays import Embedding, Pixels, Points
+from models.arrays import Embedding, Pixels
 from models.face import Box, Face
 
 

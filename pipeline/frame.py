@@ -66,29 +66,46 @@ class Frame:
             cut = np.pad(cut, ((pads[0], pads[1]), (pads[2], pads[3]), (0, 0)), mode="edge")
         return cut[:rect.y1 - rect.y0, :rect.x1 - rect.x0]
 
-    def with_region(self, rect: Rect, pixels: Pixels, mask: Mask) -> Frame:
-        """A frame in which the rectangle's samples are replaced where mask > 0; every other sample keeps its bits.
+    def edit(self) -> Draft:
+        return Draft(self)
 
-        pixels: as `region` gives them, or float32 in any case. Parts over the edge are dropped.
+
+class Draft:
+    """A frame being changed. The first write copies the samples; every sample that is not written keeps its bits."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._own = False
+
+    def write(self, rect: Rect, pixels: Pixels, mask: Mask) -> None:
+        """Replaces the rectangle's samples where mask > 0. Parts over the edge are dropped.
+
+        pixels: working colour (uint8 or float32, BGR, 0..255), the rectangle's size; mask: (H, W).
         """
+        frame = self.frame
         x0, y0 = max(rect.x0, 0), max(rect.y0, 0)
-        x1, y1 = min(rect.x1, self.width), min(rect.y1, self.height)
+        x1, y1 = min(rect.x1, frame.width), min(rect.y1, frame.height)
         if x1 <= x0 or y1 <= y0:
-            return self
+            return
         inner = np.s_[y0 - rect.y0:y1 - rect.y0, x0 - rect.x0:x1 - rect.x0]
-        new = self._to_samples(pixels[inner])
         touched = mask[inner] > 0
-        samples = self.samples.copy()
-        window = samples[y0:y1, x0:x1]
+        if not touched.any():
+            return
+        if not self._own:
+            self.frame = frame = replace(frame, samples=frame.samples.copy())
+            self._own = True
+        new = _to_samples(pixels[inner], frame)
+        window = frame.samples[y0:y1, x0:x1]
         window[touched] = new[touched]
-        return replace(self, samples=samples)
 
-    def _to_samples(self, pixels: Pixels) -> Pixels:
-        if self.grey:
-            # Luma of BT.601, the weights of JPEG and of cv2: exact for pixels that are grey already.
-            pixels = cv2.transform(pixels.astype(np.float32), np.array([[0.114, 0.587, 0.299]], np.float32))
-        if self.depth == 16:
-            return np.clip(np.rint(pixels.astype(np.float32) * np.float32(257)), 0, 65535).astype(np.uint16)
-        if pixels.dtype == np.uint8:
-            return pixels
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+def _to_samples(pixels: Pixels, like: Frame) -> Pixels:
+    """Working colour to the frame's own kind of samples."""
+    if like.grey:
+        # Luma of BT.601, the weights of JPEG and of cv2: exact for pixels that are grey already.
+        pixels = np.asarray(cv2.transform(pixels.astype(np.float32), np.array([[0.114, 0.587, 0.299]], np.float32)))
+    if like.depth == 16:
+        return np.clip(np.rint(pixels.astype(np.float32) * np.float32(257)), 0, 65535).astype(np.uint16)
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)

@@ -33,7 +33,7 @@ class Input(_Model):
 class Photo(Input):
     """One photo of a source. face: number of the face that is meant, or None for the largest."""
 
-    face: int | None = Field(None, ge=1)
+    face: int | None = Field(default=None, ge=1)
 
 
 class SourceInput(_Model):
@@ -64,7 +64,13 @@ class Anonymise(_Model):
     style: AnonymiseStyle = "blur"
 
 
-Choice = Annotated[Keep | UseSource | Anonymise, Field(discriminator="use")]
+class RunEffects(_Model):
+    """Run the chain on this person without a source (only its effects that need none)."""
+
+    use: Literal["effects"] = "effects"
+
+
+Choice = Annotated[Keep | UseSource | RunEffects | Anonymise, Field(discriminator="use")]
 
 
 class Effect(_Model):
@@ -98,7 +104,7 @@ class Output(_Model):
     None for the target's own or the format's usual one."""
 
     format: str | None = None
-    quality: int | None = Field(None, ge=1, le=100)
+    quality: int | None = Field(default=None, ge=1, le=100)
 
 
 class Recipe(_Model):
@@ -140,7 +146,7 @@ class Recipe(_Model):
         first = self.segments[0].model_copy(update={"effects": tuple(effects)})
         return self.model_copy(update={"segments": (first, *self.segments[1:])})
 
-    def choice_for(self, number: int) -> Keep | UseSource | Anonymise:
+    def choice_for(self, number: int) -> Keep | UseSource | RunEffects | Anonymise:
         return self.cast.get(number, self.everyone)
 
     def to_json(self) -> str:

@@ -25,6 +25,9 @@ class Spec:
     help: str
 
 
+NATIVE = Native()
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a processor asks of the engine before it runs.
@@ -35,7 +38,7 @@ class Needs:
     """
 
     models: tuple[str, ...] = ()
-    crop: Template | Native = Native()
+    crop: Template | Native = NATIVE
     neighbours: tuple[int, int] = (0, 0)
     sound: float = 0.0
     state: Literal["none", "shot", "track"] = "none"

@@ -6,7 +6,9 @@ agreement: a processor makes new ones.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from models.arrays import Embedding, Mask, Matrix, Pixels, Points
@@ -42,7 +44,7 @@ class Native:
     margin: float = 0.6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Crop:
     """Part of a picture round one face, upright to within 45 degrees.
 
@@ -64,9 +66,13 @@ class Crop:
         return float(((left - right) ** 2).sum() ** 0.5)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class SourceFace:
-    """One photo of an identity: a native crop of the face, and the identity's descriptor (mean over its photos)."""
+    """One photo of an identity: a native crop of the face, and the identity's descriptor (mean over its photos).
+
+    Compared and hashed as an object, and weakly referable: the engine hands the same object for the same photo, so
+    that a swapper can keep what it learned of it (in a `weakref.WeakKeyDictionary`).
+    """
 
     crop: Crop
     embedding: Embedding | None = None
@@ -78,10 +84,10 @@ class Remark(NamedTuple):
 
     code: str
     words: str
-    values: dict[str, float] = {}
+    values: Mapping[str, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Patch:
     """A crop on its way through the chain.
 
@@ -105,7 +111,7 @@ PatchBatch = tuple[Patch, ...]
 """Faces of one frame (of neighbouring frames only for stateless processors)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Region:
     """A rectangle of a frame. mask: where its pixels differ on purpose; the engine writes nothing where it is 0."""
 
@@ -114,7 +120,7 @@ class Region:
     mask: Mask
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lay:
     """A patch brought back to the frame's pixels, to be blended by a blender.
 
@@ -134,7 +140,7 @@ LayBatch = tuple[Lay, ...]
 RegionBatch = tuple[Region, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FrameView:
     """A whole frame for frame processors. masks: what each earlier layer changed, over the whole frame."""
 

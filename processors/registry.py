@@ -144,7 +144,7 @@ def load_registry(foreign: Iterable[EntryPoint] | None = None) -> Registry:
     for point in points:
         try:
             loaded = point.load()
-            classes = [loaded] if inspect.isclass(loaded) else _declared(loaded)
+            classes: list[type[Processor]] = [loaded] if inspect.isclass(loaded) else _declared(loaded)
             if not classes:
                 raise RegistryError(f"Entry point {point.name} holds no processor.", subject=point.name,
                                     remedy="Point it at a declared class.", code="REGISTRY.DECLARATION")
