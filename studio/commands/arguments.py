@@ -1,0 +1,176 @@
+"""Every command and flag, in one place: what `--help` prints. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.version import VERSION
+
+COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench")
+PORT = 7860
+LOOKS = ("small", "turned")
+
+_GLOBAL_WITH_VALUE = ("--data-dir",)
+_EXITS = """exit codes:
+  0    done
+  1    failed; the last line on stderr is CODE: what is wrong, and the remedy
+  2    the command was not understood
+  130  interrupted; nothing half-written is left
+"""
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The namespace of one call. Ends the process (0 for --help, 2 for usage) as argparse does."""
+    return make_parser().parse_args(_with_command(argv))
+
+
+def _with_command(argv: Sequence[str]) -> list[str]:
+    """`serve` is what is meant where no command is named."""
+    words = list(argv)
+    at = 0
+    while at < len(words) and words[at].startswith("--"):
+        name, equals, _ = words[at].partition("=")
+        if name in _GLOBAL_WITH_VALUE:
+            at += 1 if equals else 2
+        elif name == "--debug":
+            at += 1
+        else:
+            break
+    rest = words[at:]
+    if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help", "--version")):
+        return [*words[:at], "serve", *rest]
+    return words
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="webui.py", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Likeness: a face studio that runs on your own machine and opens in your browser.\n"
+                    "Without a command it opens the studio.",
+        epilog=_EXITS)
+    parser.add_argument("--version", action="version", version=f"Likeness {VERSION}")
+    _shared(parser, None, False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    for name, (title, add) in _ADD.items():
+        sub = commands.add_parser(name, help=title, description=title, allow_abbrev=False,
+                                  formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOGS.get(name))
+        add(sub)
+        # The same two behind the command; SUPPRESS, so that they do not undo what stood before it.
+        _shared(sub, argparse.SUPPRESS, argparse.SUPPRESS)
+    return parser
+
+
+def _shared(parser: argparse.ArgumentParser, folder: object, debug: object) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="FOLDER", default=folder,
+                        help="where Likeness keeps its own files (default: LIKENESS_DATA_DIR, or the platform's "
+                             "usual place)")
+    parser.add_argument("--debug", action="store_true", default=debug,
+                        help="show the traceback of an unexpected fault")
+
+
+def _json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, and nothing else, on stdout")
+
+
+def _look(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--look", type=_looks, metavar="HOW", default=None,
+                        help="look harder for faces, slower: small (at more pixels), turned (lying or upside down), or "
+                             "small,turned")
+
+
+def _looks(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    for word in words:
+        if word not in LOOKS:
+            raise argparse.ArgumentTypeError(f"{word!r} is not one of {', '.join(LOOKS)}")
+    return words
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, metavar="N",
+                        help=f"port on this machine (default: {PORT}, or the next free one)")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", action="append", default=[], metavar="[NAME=]FILE",
+                        help="photo of a face to put in; repeat for more. NAME defaults to the file's name without its "
+                             "ending; photos with equal NAMEs are of one person. FILE#2 means the second face in FILE "
+                             "(default: the largest)")
+    parser.add_argument("--target", type=Path, metavar="FILE", help="picture to work on")
+    parser.add_argument("--output", type=Path, metavar="FILE", required=True,
+                        help="picture to write; its ending decides the format (.jpg .png .webp .tif .bmp .heic .avif)")
+    parser.add_argument("--preset", metavar="NAME", help="chain of effects: natural (default), sharp or fast")
+    parser.add_argument("--effects", type=_names, metavar="NAME,NAME,...",
+                        help="the chain, in order, by the names that `processors` lists")
+    parser.add_argument("--swapper", metavar="NAME", help="put this swapper in the place of the chain's own")
+    parser.add_argument("--set", action="append", default=[], metavar="ID.NAME=VALUE",
+                        help="set a parameter, for example swapper.strength=0.8, or enhancer.2.amount=0.4 for the "
+                             "second enhancer; repeat for more. `processors` lists them all")
+    parser.add_argument("--map", metavar="N=WHAT,...",
+                        help="who gets what, by the numbers that `analyse` prints: a source's NAME, keep, blur, "
+                             "pixelate, solid, or effects (the chain without a source); `others` for everyone else, "
+                             "who are kept unless it says otherwise")
+    _look(parser)
+    parser.add_argument("--recipe", type=Path, metavar="R.json",
+                        help="begin with a saved recipe; the other flags change it")
+    parser.add_argument("--save-recipe", type=Path, metavar="R.json", help="also save what was done as a recipe")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    _json(parser)
+
+
+def _analyse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", type=Path, metavar="FILE", help="picture to look at")
+    _look(parser)
+    _json(parser)
+
+
+def _measure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", type=Path, metavar="FILE", required=True, help="photo of the face that was put in")
+    parser.add_argument("--before", type=Path, metavar="FILE", required=True, help="the picture before")
+    parser.add_argument("--after", type=Path, metavar="FILE", required=True, help="the picture after")
+    parser.add_argument("--recipe", type=Path, metavar="R.json",
+                        help="what was done, so that pixels are counted outside its masks")
+    _json(parser)
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("quality",), metavar="quality",
+                        help="speed, sharpness and likeness of the built-in chain on the faces that installed packages "
+                             "carry, beside a simple method")
+    _json(parser)
+
+
+_ADD = {
+    "serve": ("Open the studio in your browser. Only this machine can reach it.", _serve),
+    "render": ("Change the faces in one picture.", _render),
+    "analyse": ("List the faces in a picture, with their numbers and what may go wrong.", _analyse),
+    "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
+    "processors": ("List the processors and their parameters.", _json),
+    "doctor": ("Check this machine; each line names its remedy.", _json),
+    "bench": ("Measure the built-in chain on this machine.", _bench),
+}
+
+_EPILOGS = {
+    "render": """examples:
+  webui.py render --source ann.jpg --target party.jpg --output out.png
+      Ann on every face, with the preset Natural
+  webui.py render --source ann.jpg --source Bob=b1.jpg --source Bob=b2.jpg \\
+                  --target party.jpg --output out.png --map 1=ann,2=keep,3=Bob,others=blur
+  webui.py render --target party.jpg --output out.jpg --map others=pixelate
+  webui.py render --source ann.jpg --target party.jpg --output out.png \\
+                  --preset sharp --set swapper.strength=0.8 --save-recipe r.json
+""",
+}
