@@ -1,1 +1,263 @@
-"""The one thing that screens, API and command line talk to."""
+"""The one thing that screens, API and command line talk to: open, analyse, render, save."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from models.arrays import Mask
+from models.errors import Cancelled, InputError, NoFace, RecipeError
+from models.families.dlib_faces import dlib_stack
+from models.interfaces import FaceStack, Search
+from pipeline.analysis import Analysis, FaceReport, analyse_frame
+from pipeline.chain import Done, FaceJob, Step, make_steps, run_chain
+from pipeline.crops import cut
+from pipeline.frame import Frame
+from pipeline.pictures import Edit, Picture, Written, check_output, in_colours_of, read_picture, write_picture
+from pipeline.recipe import Anonymise, Effect, Keep, Looking, Recipe, RunEffects, UseSource, make_effects
+from pipeline.version import VERSION
+from processors.batches import Native, Region, Remark, SourceFace
+from processors.context import Context
+from processors.registry import Registry, load_registry
+
+T = TypeVar("T")
+Progress = Callable[[float, str], None]
+"""Told a share (0..1) and what is being done, in a word: `find`, `swap`, `write`."""
+
+# Margin of source crops in eye distances: forehead and hair line have to be in it (the forehead reaches about one eye
+# distance over the brows).
+SOURCE_MARGIN = 1.2
+# Pictures whose analysis is kept. One is a few kilobytes a face.
+KEPT_ANALYSES = 64
+# Source faces whose pixels are kept: a crop of a 24-megapixel portrait is about 30 MB.
+KEPT_SOURCES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An identity: the pictures that show it, and which face of each is meant. remarks: what was chosen, in words."""
+
+    name: str
+    photos: tuple[tuple[Picture, FaceReport], ...]
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A finished picture, not yet written. regions: every rectangle that was written and its mask. remarks: by person;
+    0 is the picture as a whole."""
+
+    frame: Frame
+    target: Picture
+    recipe: Recipe
+    edit: Edit
+    regions: tuple[Region, ...] = ()
+    remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
+
+    def mask(self) -> Mask:
+        """(H, W) float32: the strongest mask of any effect at each pixel; 0 where nothing was touched."""
+        whole = np.zeros((self.frame.height, self.frame.width), np.float32)
+        for region in self.regions:
+            x0, y0, x1, y1 = region.rect
+            window = whole[y0:y1, x0:x1]
+            np.maximum(window, region.mask, out=window)
+        return whole
+
+
+class _Kept:
+    """The most recently used results of some work, by key. Safe to share between threads."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._items: OrderedDict[Hashable, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key in self._items:
+                self._items.move_to_end(key)
+                found: T = self._items[key]
+                return found
+        made = make()
+        with self._lock:
+            # Two threads may have made it at once: all of them use the first one's.
+            kept: T = self._items.setdefault(key, made)
+            while len(self._items) > self._most:
+                self._items.popitem(last=False)
+            return kept
+
+
+def _silent(_share: float, _stage: str) -> None:
+    return None
+
+
+def _never() -> bool:
+    return False
+
+
+class Engine:
+    """Owns the registry, the face stack and what was learned of pictures. Safe to share between threads; holds nothing
+    of any one user's project."""
+
+    def __init__(self, *, registry: Registry | None = None, faces: FaceStack | None = None) -> None:
+        self.registry = registry or load_registry()
+        self.faces = faces or dlib_stack()
+        self._analyses = _Kept(KEPT_ANALYSES)
+        self._sources = _Kept(KEPT_SOURCES)
+
+    def open(self, path: Path, *, name: str | None = None) -> Picture:
+        """Reads a picture. name: what the user calls it, for messages. Raises MissingInput, MediaError, InputError."""
+        return read_picture(path, name=name)
+
+    def analyse(self, picture: Picture, looking: Looking = Looking(), *,
+                progress: Progress = _silent, cancelled: Callable[[], bool] = _never) -> Analysis:
+        """Faces of a picture; remembered by its content, so that no face is looked for twice."""
+        search = Search(small=looking.small, turned=looking.turned)
+        return self._analyses.get((picture.id, search), lambda: analyse_frame(
+            picture.frame, self.faces, search, lambda share: progress(share, "find"), lambda: _check(cancelled)))
+
+    def source(self, name: str, photos: Sequence[tuple[Picture, int | None]],
+               looking: Looking = Looking()) -> Source:
+        """An identity from photos, each with the number of the face that is meant or None for the largest.
+
+        Raises NoFace where a photo has no face, InputError (`INPUT.NO_SUCH_FACE`) where it lacks that number.
+        """
+        chosen: list[tuple[Picture, FaceReport]] = []
+        remarks: list[Remark] = []
+        for picture, number in photos:
+            reports = self.analyse(picture, looking).faces
+            if not reports:
+                raise NoFace(f"No face can be found in {picture.name}.", subject=picture.name,
+                             remedy="Choose a photo that shows one face from the front, at least 80 pixels wide.")
+            report = _pick(picture, reports, number)
+            if number is None and len(reports) > 1:
+                remarks.append(Remark("SOURCE.SEVERAL", f"{picture.name} shows {len(reports)} faces; the largest "
+                                                        f"(number {report.number}) is used.",
+                                      {"faces": len(reports), "number": report.number}))
+            chosen.append((picture, report))
+        return Source(name, tuple(chosen), tuple(remarks))
+
+    def render(self, recipe: Recipe, target: Picture, sources: Mapping[str, Source] = {}, *,
+               progress: Progress = _silent, cancelled: Callable[[], bool] = _never) -> Rendered:
+        """The recipe's picture. sources: by name, those that the recipe's cast uses.
+
+        Raises NoFace where the target has none that the recipe could change, RecipeError (`RECIPE.NO_SUCH_PERSON`,
+        `RECIPE.NO_SOURCE`) where the cast names what is not there, ProcessorError, Cancelled.
+        """
+        analysis = self.analyse(target, recipe.looking, progress=progress, cancelled=cancelled)
+        _check_cast(recipe, target, analysis, sources)
+        _check(cancelled)
+        ctx = Context(cancelled=cancelled, progress=lambda share: progress(0.5 + share / 2, "swap"))
+        seed = zlib.crc32(target.id.encode())
+        frame, regions, remarks = target.frame, [], {0: analysis.remarks}
+        used: list[tuple[Effect, ...]] = []
+        for effects, jobs, steps in self._passes(recipe, analysis, target, sources):
+            done: Done = run_chain(frame, jobs, steps, ctx, seed, [report.face for report in analysis.faces])
+            frame = done.frame
+            regions += list(done.regions)
+            remarks.update({n: (*remarks.get(n, ()), *found) for n, found in done.remarks.items()})
+            if jobs:
+                used.append(effects)
+        progress(1.0, "swap")
+        return Rendered(frame, target, recipe, _edit(recipe, self.registry, used), tuple(regions), remarks)
+
+    def save(self, rendered: Rendered, output: Path, *, overwrite: bool = False,
+             inputs: Sequence[Path] = ()) -> Written:
+        """Writes a rendered picture whole or not at all. Raises OutputError."""
+        settings = rendered.recipe.output
+        return write_picture(rendered.frame, rendered.target, output, edit=rendered.edit, format=settings.format,
+                             quality=settings.quality, overwrite=overwrite, inputs=inputs)
+
+    def check_output(self, output: Path, *, overwrite: bool = False, inputs: Sequence[Path] = ()) -> None:
+        """What `save` would refuse, before any work is done. Raises OutputError."""
+        check_output(output, overwrite, inputs)
+
+    def _passes(self, recipe: Recipe, analysis: Analysis, target: Picture, sources: Mapping[str, Source],
+                ) -> list[tuple[tuple[Effect, ...], list[FaceJob], tuple[Step, ...]]]:
+        """The chain over those who get it, then one anonymising pass a style: last, so that nothing is laid over it."""
+        jobs: list[FaceJob] = []
+        hidden: dict[str, list[FaceJob]] = {}
+        for report in analysis.faces:
+            choice = recipe.choice_for(report.number)
+            if isinstance(choice, UseSource):
+                jobs.append(FaceJob(report.face, self._source_faces(sources[choice.source], target)))
+            elif isinstance(choice, RunEffects):
+                jobs.append(FaceJob(report.face))
+            elif isinstance(choice, Anonymise):
+                hidden.setdefault(choice.style, []).append(FaceJob(report.face))
+        passes = [(recipe.effects, jobs, make_steps(recipe.effects, self.registry))]
+        for style, covered in hidden.items():
+            effects = make_effects(["anonymise", "feather"], self.registry, {"anonymise": {"style": style}})
+            passes.append((effects, covered, make_steps(effects, self.registry)))
+        return passes
+
+    def _source_faces(self, source: Source, target: Picture) -> tuple[SourceFace, ...]:
+        """The source's photos in the target's colours, each the same object for as long as it is kept."""
+        embedding = np.mean([report.face.embedding for _, report in source.photos
+                             if report.face.embedding is not None], axis=0)
+        identity = zlib.crc32(embedding.tobytes())
+        colours = zlib.crc32(target.icc or b"")
+
+        def make(picture: Picture, report: FaceReport) -> SourceFace:
+            frame = in_colours_of(picture, target).frame
+            return SourceFace(cut(frame, report.face, Native(SOURCE_MARGIN)), embedding)
+
+        return tuple(self._sources.get((picture.id, report.face.centre, identity, colours),
+                                       lambda p=picture, r=report: make(p, r))  # type: ignore[misc]
+                     for picture, report in source.photos)
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("Stopped at your request.", remedy="Nothing was written.")
+
+
+def _pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) -> FaceReport:
+    if number is None:
+        return max(reports, key=lambda report: report.face.box.area)
+    for report in reports:
+        if report.number == number:
+            return report
+    raise InputError(f"{picture.name} has no face number {number}; it has {len(reports)}.", subject=picture.name,
+                     remedy="Choose one of the numbers that `analyse` prints.", code="INPUT.NO_SUCH_FACE")
+
+
+def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Mapping[str, Source]) -> None:
+    if not analysis.faces:
+        raise NoFace(f"No face can be found in {target.name}.", subject=target.name,
+                     remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")
+    numbers = {report.number for report in analysis.faces}
+    for number in sorted(set(recipe.cast) - numbers):
+        raise RecipeError(f"{target.name} has no person {number}; it has {len(numbers)}.", subject=target.name,
+                          remedy="Choose one of the numbers that `analyse` prints.", code="RECIPE.NO_SUCH_PERSON")
+    for choice in (recipe.choice_for(number) for number in numbers):
+        if isinstance(choice, UseSource) and choice.source not in sources:
+            raise RecipeError(f"The recipe uses the source {choice.source!r}, and no photo of it is given.",
+                              subject=choice.source, remedy="Give it with --source, or add it in the studio.",
+                              code="RECIPE.NO_SOURCE")
+
+
+def _edit(recipe: Recipe, registry: Registry, used: Sequence[tuple[Effect, ...]]) -> Edit:
+    """What the output says of itself: the strongest thing that was done, and with what."""
+    effects = list(dict.fromkeys((effect.processor, effect.version) for chain in used for effect in chain if effect.on))
+    roles = {registry.get(name).spec.role for name, _ in effects}
+    kind: Literal["swap", "enhance", "anonymise"] = "swap" if "swapper" in roles else "enhance"
+    hides = any(isinstance(choice, Anonymise) for choice in (*recipe.cast.values(), recipe.everyone))
+    if hides or any(name == "anonymise" for name, _ in effects):
+        kind = "anonymise"
+    return Edit(effects=tuple(effects), kind=kind, version=VERSION)
+
+
+def changes_anybody(recipe: Recipe) -> bool:
+    """False where every person is kept as they are."""
+    return any(not isinstance(choice, Keep) for choice in (*recipe.cast.values(), recipe.everyone))
+
+
+__all__ = ["Analysis", "Engine", "FaceReport", "Progress", "Rendered", "Source", "changes_anybody"]

@@ -1,0 +1,231 @@
+"""Walks the faces of one frame through a chain of effects.
+
+Effects run in the listed order. Swappers and enhancers change a patch's pixels, masks multiply its mask; a blender lays
+the patch onto the frame and closes the layer, and what follows starts on the result. A layer that nobody closes is laid
+with plain alpha.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from models.errors import LikenessError, ProcessorError
+from models.face import Face
+from pipeline.crops import cut, lay, recut
+from pipeline.frame import Draft, Frame
+from pipeline.recipe import Effect, params_of
+from processors.base import Needs, Processor
+from processors.batches import (
+    FrameView,
+    Lay,
+    LayBatch,
+    Native,
+    Patch,
+    PatchBatch,
+    Rect,
+    Region,
+    RegionBatch,
+    Remark,
+    SourceFace,
+    Template,
+)
+from processors.context import Context
+from processors.params import ProcessorParams
+from processors.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One effect, ready to run."""
+
+    effect: Effect
+    processor: Processor
+    params: ProcessorParams
+
+    @property
+    def role(self) -> str:
+        return self.processor.spec.role
+
+    @property
+    def needs(self) -> Needs:
+        return self.processor.needs(self.params)
+
+
+@dataclass(frozen=True, slots=True)
+class FaceJob:
+    """One face and the photos of the identity that goes on it (none for effects that need no source)."""
+
+    face: Face
+    sources: tuple[SourceFace, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """frame: the result. regions: what was written, for masks and measures. remarks: by the face's number."""
+
+    frame: Frame
+    regions: tuple[Region, ...] = ()
+    remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
+
+
+def make_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ...]:
+    """The effects that are on and change something, in order."""
+    steps = []
+    for effect in effects:
+        if not effect.on:
+            continue
+        step = Step(effect, registry.get(effect.processor)(), params_of(effect, registry))
+        if not step.processor.is_identity(step.params):
+            steps.append(step)
+    return tuple(steps)
+
+
+def make_layers(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
+    """The chain cut after every blender and round every frame effect."""
+    layers: list[list[Step]] = [[]]
+    for step in steps:
+        if step.role == "frame":
+            layers += [[step], []]
+        else:
+            layers[-1].append(step)
+            if step.role == "blender":
+                layers.append([])
+    return [tuple(layer) for layer in layers if layer]
+
+
+def run_chain(frame: Frame, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx: Context, seed: int = 0,
+              everyone: Sequence[Face] = ()) -> Done:
+    """Runs one chain over some of a frame's faces. Effects that need a source leave jobs without one alone.
+
+    seed: what grain is drawn from, with the effect's id. everyone: all faces of the frame, for frame effects.
+
+    Raises ProcessorError that names the effect where one fails, Cancelled where ctx says so.
+    """
+    draft = frame.edit()
+    regions: list[Region] = []
+    remarks: dict[int, tuple[Remark, ...]] = {}
+    for layer in make_layers(steps):
+        ctx.check()
+        if layer[0].role == "frame":
+            regions += _run_frame_effect(draft, everyone, layer[0], ctx, seed, tuple(regions))
+        elif any(step.role in ("swapper", "enhancer") for step in layer) and jobs:
+            regions += _run_layer(draft, jobs, layer, ctx, seed, remarks)
+    return Done(draft.frame, tuple(regions), remarks)
+
+
+def _run_layer(draft: Draft, jobs: Sequence[FaceJob], layer: Sequence[Step], ctx: Context, seed: int,
+               remarks: dict[int, tuple[Remark, ...]]) -> list[Region]:
+    makers = [step for step in layer if step.role != "blender"]
+    shape = _shape_of(makers)
+    batch: PatchBatch = tuple(_begin(draft.frame, job, shape) for job in jobs)
+    for step in makers:
+        wanted = step.needs.crop
+        if isinstance(wanted, Template) and wanted != shape:
+            shape = wanted
+            batch = tuple(recut(draft.frame, patch, shape) for patch in batch)
+        elif isinstance(wanted, Native) and not isinstance(shape, Native) and step.role != "mask":
+            shape = _shape_of([s for s in makers if isinstance(s.needs.crop, Native)])
+            batch = tuple(recut(draft.frame, patch, shape) for patch in batch)
+        batch = _run_patches(step, batch, _for_step(ctx, step, seed))
+    for patch in batch:
+        number = patch.crop.face.number
+        remarks[number] = tuple(dict.fromkeys((*remarks.get(number, ()), *patch.remarks)))
+    closing = layer[-1] if layer[-1].role == "blender" else None
+    written = []
+    for patch in batch:  # one by one: faces may overlap, and each is laid on what the one before left
+        if patch.pixels is patch.crop.pixels:
+            continue  # nobody changed it: it must not be blended with itself, which rounds
+        piece = lay(draft.frame, patch, native=isinstance(shape, Native))
+        if piece.mask.size and piece.mask.any():
+            region = _blend(closing, piece, ctx, seed)
+            draft.write(region.rect, region.pixels, region.mask)
+            written.append(region)
+    return written
+
+
+def _shape_of(steps: Sequence[Step]) -> Native | Template:
+    """The crop that a layer begins with: its first processor's; native ones share the widest margin asked for."""
+    first = steps[0].needs.crop
+    if isinstance(first, Template):
+        return first
+    return Native(max(s.needs.crop.margin for s in steps if isinstance(s.needs.crop, Native)))
+
+
+def _begin(frame: Frame, job: FaceJob, shape: Native | Template) -> Patch:
+    crop = cut(frame, job.face, shape)
+    return Patch(crop, crop.pixels, sources=job.sources)
+
+
+def _for_step(ctx: Context, step: Step, seed: int) -> Context:
+    return replace(ctx, random=np.random.default_rng([seed, zlib.crc32(step.effect.id.encode())]))
+
+
+def _run_patches(step: Step, batch: PatchBatch, ctx: Context) -> PatchBatch:
+    takes = [not (step.role == "mask" and patch.exact) and (bool(patch.sources) or not step.needs.source)
+             for patch in batch]
+    given = tuple(patch for patch, taken in zip(batch, takes, strict=True) if taken)
+    if not given:
+        return batch
+    made: tuple[Patch, ...] = _call(step, given, ctx)
+    if len(made) != len(given):
+        raise _broken(step, f"it gave {len(made)} patches for {len(given)}")
+    for before, after in zip(given, made, strict=True):
+        if after.pixels.shape != before.pixels.shape or after.pixels.dtype != before.pixels.dtype:
+            raise _broken(step, f"it gave pixels {after.pixels.shape} {after.pixels.dtype} for "
+                                f"{before.pixels.shape} {before.pixels.dtype}")
+        mask = after.mask
+        if mask is not None and (mask.shape != before.pixels.shape[:2] or not np.isfinite(mask).all()):
+            raise _broken(step, f"it gave a mask of shape {mask.shape}, or one that is not finite")
+        if after.pixels.dtype != np.uint8 and not np.isfinite(after.pixels).all():
+            raise _broken(step, "it gave pixels that are not finite")
+    results = iter(made)
+    return tuple(next(results) if taken else patch for patch, taken in zip(batch, takes, strict=True))
+
+
+def _blend(step: Step | None, piece: Lay, ctx: Context, seed: int) -> Region:
+    if step is None:
+        alpha = piece.mask[..., None]
+        mixed = piece.background + (piece.pixels.astype(np.float32) - piece.background) * alpha
+        return Region(mixed.astype(np.float32), piece.rect, piece.mask)
+    batch: LayBatch = (piece,)
+    made: RegionBatch = _call(step, batch, _for_step(ctx, step, seed))
+    region = made[0] if len(made) == 1 else None
+    if region is None or region.pixels.shape != piece.pixels.shape or region.mask.shape != piece.mask.shape:
+        raise _broken(step, "it did not give one region of the size that it was handed")
+    if not (np.isfinite(region.pixels).all() and np.isfinite(region.mask).all()):
+        raise _broken(step, "it gave pixels or a mask that are not finite")
+    return replace(region, rect=piece.rect)
+
+
+def _run_frame_effect(draft: Draft, everyone: Sequence[Face], step: Step, ctx: Context, seed: int,
+                      earlier: tuple[Region, ...]) -> list[Region]:
+    frame = draft.frame
+    view = FrameView(frame.region(Rect(0, 0, frame.width, frame.height)), tuple(everyone), earlier)
+    made: RegionBatch = _call(step, view, _for_step(ctx, step, seed))
+    for region in made:
+        width, height = region.rect.x1 - region.rect.x0, region.rect.y1 - region.rect.y0
+        if region.pixels.shape[:2] != (height, width) or region.mask.shape != (height, width):
+            raise _broken(step, "it gave a region whose pixels do not fill its rectangle")
+        draft.write(region.rect, region.pixels, region.mask)
+    return list(made)
+
+
+def _call(step: Step, batch: Any, ctx: Context) -> Any:
+    process: Callable[[Any, Any, Context], Any] = step.processor.process
+    try:
+        return process(batch, step.params, ctx)
+    except LikenessError:
+        raise
+    except Exception as error:  # a foreign processor may raise anything; what it was is named and chained
+        raise _broken(step, f"{type(error).__name__}: {error}") from error
+
+
+def _broken(step: Step, reason: str) -> ProcessorError:
+    spec = step.processor.spec
+    return ProcessorError(f"The effect {step.effect.id} ({spec.title}) failed: {reason}.", subject=spec.name,
+                          remedy="Switch it off or change its settings; nothing was written.")
