@@ -20,13 +20,13 @@ from pipeline.measure.report import FaceMeasures, Measures, Outside
 SAME_FACE = 1 / 3
 
 
-def find_faces(frame: Frame, stack: FaceStack, search: Search = Search()) -> list[Face]:  # noqa: B008 - immutable
+def find_faces(frame: Frame, stack: FaceStack, search: Search = Search()) -> list[Face]:
     """Faces with points, largest first."""
     picture = frame.bgr8()
     return stack.landmarker.landmarks(picture, stack.detector.detect(picture, search))
 
 
-def source_descriptor(photos: Sequence[Frame], stack: FaceStack, search: Search = Search()) -> Embedding:  # noqa: B008
+def source_descriptor(photos: Sequence[Frame], stack: FaceStack, search: Search = Search()) -> Embedding:
     """Mean descriptor of the largest face of each photo. Raises NoFace where a photo has none."""
     found = []
     for number, photo in enumerate(photos, 1):
@@ -41,7 +41,7 @@ def source_descriptor(photos: Sequence[Frame], stack: FaceStack, search: Search 
 
 def measure_pair(
     sources: Sequence[Frame], before: Frame, after: Frame, stack: FaceStack, *, mask: Mask | None = None,
-    faces: Sequence[Face] | None = None, search: Search = Search(),  # noqa: B008 - immutable
+    faces: Sequence[Face] | None = None, search: Search = Search(),
 ) -> Measures:
     """Measures every face of `before` in `after`.
 
@@ -71,7 +71,7 @@ def measure_pair(
 
 def measure_faces(
     descriptor: Embedding | None, before: Frame, after: Frame, stack: FaceStack, faces: Sequence[Face],
-    masks: Sequence[Mask] | None = None, search: Search = Search(),  # noqa: B008 - immutable
+    masks: Sequence[Mask] | None = None, search: Search = Search(),
 ) -> list[FaceMeasures]:
     """The figures of each of `faces` (of `before`). masks: one (H, W) each, or None: the hull is taken."""
     picture = after.bgr8()
