@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Matrix, Points
 
@@ -24,7 +27,7 @@ def similarity(source: Points, target: Points) -> Matrix:
     return np.column_stack([linear, mean_t - linear @ mean_s])
 
 
-def transform(points: Points, matrix: Matrix) -> Points:
+def transform(points: NDArray[Any], matrix: Matrix) -> Points:
     """Points (N, 2) through a (2, 3) matrix."""
     return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
 

@@ -29,6 +29,7 @@ FILES = {
 
 # HOG wants faces of 80 px or more (dlib's detector was trained on 80 x 80 windows). A look at 1280 px sees faces of
 # 1/16 of the longer side and takes about 0.1 s on one core; the second look goes to twice that.
+WINDOW = 80
 FIRST_LOOK = 1280
 SECOND_LOOK = 2560
 # Two boxes are the same face above this overlap (the usual figure for faces; FaceFusion and insightface use 0.4).
@@ -86,6 +87,8 @@ class DlibDetector:
             size = (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale)))
             grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
         height, width = grey.shape
+        if min(height, width) < WINDOW / 2:
+            return []
         back = invert(quarter_turn(turn, width, height))
         with self._lock:
             rectangles, scores, _ = self._detector.run(np.ascontiguousarray(np.rot90(grey, -turn)), 0, threshold)
