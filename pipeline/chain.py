@@ -134,7 +134,8 @@ def _run_layer(draft: Draft, jobs: Sequence[FaceJob], layer: Sequence[Step], ctx
         batch = _run_patches(step, batch, _for_step(ctx, step, seed))
     for patch in batch:
         number = patch.crop.face.number
-        remarks[number] = tuple(dict.fromkeys((*remarks.get(number, ()), *patch.remarks)))
+        earlier = remarks.get(number, ())
+        remarks[number] = (*earlier, *(remark for remark in patch.remarks if remark not in earlier))
     closing = layer[-1] if layer[-1].role == "blender" else None
     written = []
     for patch in batch:  # one by one: faces may overlap, and each is laid on what the one before left

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.arrays import Embedding, Mask, Matrix, Pixels, Points
 from models.face import OUTER_EYE_CORNERS, Face
@@ -50,7 +50,8 @@ class Crop:
 
     pixels: (H, W, 3). matrix: frame pixels -> crop pixels. points: (68, 2) in crop pixels.
     inside: (H, W) float32, 0 where the crop reaches over the frame's edge (pixels are replicated there), or None where
-    it does not.
+    it does not. notes: what processors worked out from these pixels and points alone (skin, pose), by name,
+    so that neighbours in the chain, and a source's every use, need not do it again; see processors.classical.notes.
     """
 
     pixels: Pixels
@@ -58,6 +59,7 @@ class Crop:
     points: Points
     face: Face
     inside: Mask | None = None
+    notes: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def eye_distance(self) -> float:

@@ -1,0 +1,95 @@
+"""Small filters that the other files share. All take and give float32; sizes are in pixels."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Mask, Pixels
+
+Plane = NDArray[np.float32]
+
+
+def blur(plane: Plane, sigma: float) -> Plane:
+    """Gaussian low-pass; wide ones at reduced size, where they look the same and cost little."""
+    if sigma < 0.3:
+        return plane
+    height, width = plane.shape[:2]
+    factor = int(min(sigma // 4, min(height, width) // 8))
+    if factor < 2:
+        return cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    small = cv2.resize(plane, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma / factor, borderType=cv2.BORDER_REPLICATE)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def spread(plane: Plane, weight: Mask, sigma: float) -> Plane:
+    """Low-pass of what has weight, carried into what has none (normalised convolution).
+
+    Where the nearest weight is far, wider and wider neighbourhoods decide. plane: (H, W) or (H, W, C).
+    """
+    total = float(weight.sum())
+    w = weight[..., None] if plane.ndim == 3 else weight
+    if total < 1e-3:
+        return blur(plane, sigma)
+    mean = (plane * w).sum(axis=(0, 1)) / np.float32(total)
+    result = np.zeros_like(plane) + mean.astype(np.float32)
+    for wide in (4.0, 2.0, 1.0):
+        top, below = blur(plane * w, sigma * wide), blur(weight, sigma * wide)
+        below = below[..., None] if plane.ndim == 3 else below
+        result = (top + np.float32(0.02) * result) / (below + np.float32(0.02))
+    return np.asarray(result, np.float32)
+
+
+def smoothstep(x: Plane) -> Plane:
+    """0 below 0, 1 above 1, smooth between."""
+    t = np.clip(x, 0, 1)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
+
+
+def resize(plane: Pixels, shape: tuple[int, int]) -> Pixels:
+    """To (height, width): averaging on the way down, bilinear on the way up."""
+    height, width = shape
+    if plane.shape[:2] == (height, width):
+        return plane
+    down = height * width < plane.shape[0] * plane.shape[1]
+    return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA if down else cv2.INTER_LINEAR)
+
+
+def reduced(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+    """A size made smaller, never larger and never empty."""
+    factor = min(factor, 1.0)
+    return max(round(shape[0] * factor), 1), max(round(shape[1] * factor), 1)
+
+
+def guided_coefficients(mask: Mask, guide: Plane, radius: int, smooth: float) -> tuple[Plane, Plane]:
+    """(a, b) of the guided filter (He, Sun, Tang, ECCV 2010): mask is about a * guide + b.
+
+    Enlarged and applied to a larger guide they are the fast guided filter, whose edge is as sharp as the guide's.
+    smooth: variance of the guide below which it counts as flat.
+    """
+    size = (2 * radius + 1, 2 * radius + 1)
+
+    def box(plane: Plane) -> Plane:
+        return cv2.blur(plane, size, borderType=cv2.BORDER_REPLICATE)
+
+    mean_g, mean_m = box(guide), box(mask)
+    a = (box(guide * mask) - mean_g * mean_m) / (box(guide * guide) - mean_g * mean_g + np.float32(smooth))
+    b = mean_m - a * mean_g
+    return box(a), box(b)
+
+
+def luminance(pixels: Pixels) -> Plane:
+    """(H, W) float32 BT.601 luma 0..255 of BGR."""
+    return np.asarray(cv2.transform(np.asarray(pixels, np.float32), np.array([[0.114, 0.587, 0.299]], np.float32)),
+                      np.float32)
+
+
+def to_lab(pixels: Pixels) -> Plane:
+    """(H, W, 3) CIE Lab (D65, sRGB): L 0..100, a, b about -100..100."""
+    return cv2.cvtColor(np.asarray(pixels, np.float32) * np.float32(1 / 255), cv2.COLOR_BGR2LAB)
+
+
+def from_lab(lab: Plane) -> Plane:
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR) * np.float32(255)

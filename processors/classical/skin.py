@@ -1,0 +1,157 @@
+"""What is skin in a crop, learned from the face's own cheeks and nose. Shared by hull, occlusion and the relighting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Mask, Pixels, Points
+from processors.batches import Crop
+from processors.classical import points as parts
+from processors.classical.filters import Plane, blur, guided_coefficients, luminance, reduced, resize, smoothstep, to_lab
+from processors.classical.notes import once
+
+WORK = 60.0
+"""Eye distance in pixels at which skin is judged (study: masks were made at about 60)."""
+# Floors of the robust spreads of L, a and b: even clean skin varies so much over a face (about two just noticeable
+# differences), and JPEG pictures quantise chroma to steps of this size.
+_FLOOR = np.array([4.0, 2.5, 2.5], np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Skin:
+    """scale: working pixels a crop pixel. mask: (h, w) at working size, 1 skin. a, b: its guided filter coefficients.
+    expected: (h, w, 3) Lab that the plane fit expects there; lab: what is there. sample: (h, w) where it was learned.
+    """
+
+    scale: float
+    mask: Mask
+    a: Plane
+    b: Plane
+    expected: Plane
+    lab: Plane
+    sample: Mask
+
+    def at_crop(self, pixels: Pixels) -> Mask:
+        """(H, W) at the crop's size, with edges that follow its pixels."""
+        shape = pixels.shape[:2]
+        guide = luminance(pixels) * np.float32(1 / 255)
+        return np.clip(resize(self.a, shape) * guide + resize(self.b, shape), 0, 1).astype(np.float32)
+
+
+def skin_of(crop: Crop) -> Skin:
+    """Worked out once a crop."""
+    return once(crop, "skin", lambda: _learn(crop.pixels, crop.points, crop.eye_distance, crop.inside))
+
+
+def _sample(points: Points, shape: tuple[int, int], eye_distance: float) -> Mask:
+    """Cheeks and nose above the nose base, clear of eyes: skin without beard."""
+    _, _, down = parts.upright_axes(points)
+    low = down * 0.08 * eye_distance
+    right = np.vstack([points[[1, 2, 3]] * 0.75 + points[[30]] * 0.25, points[[31]], points[[39]] + 1.5 * low,
+                       points[[41, 40]] + 1.5 * low, points[[36]] + low])
+    left = np.vstack([points[[15, 14, 13]] * 0.75 + points[[30]] * 0.25, points[[35]], points[[42]] + 1.5 * low,
+                      points[[46, 47]] + 1.5 * low, points[[45]] + low])
+    nose = np.vstack([points[[28, 31, 35]], points[[28]] + low])
+    return parts.fill(shape, right, left, nose)
+
+
+def _fit_plane(lab: Plane, weight: Mask, grid: Plane) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """(3, 3) coefficients of L, a, b over (1, x, y), reweighted against outliers, and the robust spreads (3,)."""
+    chosen = weight > 0.5
+    x, y = grid[chosen].astype(np.float64), lab[chosen].astype(np.float64)
+    design = np.column_stack([np.ones(len(x)), x])
+    w = np.ones(len(x))
+    ridge = np.diag([1e-9, 0.02, 0.02]) * len(x)
+    fit = np.zeros((3, 3))
+    sigma = _FLOOR.astype(np.float64)
+    for _ in range(5):
+        fit = np.linalg.solve((design * w[:, None]).T @ design + ridge, (design * w[:, None]).T @ y)
+        error = y - design @ fit
+        sigma = np.maximum(1.4826 * np.median(np.abs(error), axis=0), _FLOOR)
+        w = 1 / (1 + ((error / (2 * sigma)) ** 2).sum(axis=1)) ** 2
+    return fit, sigma.astype(np.float32)
+
+
+def _learn(pixels: Pixels, points: Points, eye_distance: float, inside: Mask | None) -> Skin:
+    scale = min(WORK / max(eye_distance, 1.0), 1.0)
+    shape = reduced(pixels.shape[:2], scale)
+    small = resize(np.asarray(pixels, np.float32), shape)
+    pts, unit = points * scale, max(eye_distance * scale, 1.0)
+    lab = to_lab(small)
+    sample = _sample(pts, shape, unit)
+    if inside is not None:
+        sample = sample * (resize(inside, shape) > 0.99)
+    if float(sample.sum()) < 12:  # a face almost out of the frame or a few pixels wide: nothing to learn from
+        whole = np.ones(shape, np.float32)
+        return Skin(scale, whole, np.zeros(shape, np.float32), whole, lab, lab, sample)
+    origin, across, down = parts.upright_axes(pts)
+    ys, xs = np.mgrid[:shape[0], :shape[1]].astype(np.float32)
+    # Clipped at the face's outline, so that the plane is not led far beyond what it was learned from.
+    u = np.clip(((xs - origin[0]) * across[0] + (ys - origin[1]) * across[1]) / unit, -0.9, 0.9)
+    v = np.clip(((xs - origin[0]) * down[0] + (ys - origin[1]) * down[1]) / unit, -0.5, 0.9)
+    grid = np.stack([u, v], axis=-1).astype(np.float32)
+    fit, sigma = _fit_plane(lab, sample, grid)
+    expected = (grid @ fit[1:].astype(np.float32) + fit[0].astype(np.float32)).astype(np.float32)
+    z = (blur(lab, 0.02 * unit) - expected) / sigma
+    z[..., 0] = np.where(z[..., 0] < 0, z[..., 0], z[..., 0] * np.float32(0.5))  # highlights are skin too
+    # 1 up to a distance of 3 robust spreads, 0 from 5.5: Gaussian skin stays, hair and cloth go.
+    likely = 1 - smoothstep((np.sqrt((z * z).sum(axis=-1)) - 3) / 2.5)
+    likely = likely * _smooth_texture(lab[..., 0], sample, unit)
+    mask = _tidy(likely, sample, unit)
+    a, b = guided_coefficients(mask, luminance(small) * np.float32(1 / 255), max(round(0.05 * unit), 1), 4e-4)
+    return Skin(scale, mask, a, b, expected, lab, sample)
+
+
+def _smooth_texture(lightness: Plane, sample: Mask, unit: float) -> Plane:
+    """1 where the local variance is skin's, 0 where it is more than four times the cheeks': strands of hair."""
+    size = 2 * max(round(0.04 * unit), 1) + 1
+    mean = cv2.blur(lightness, (size, size))
+    variance = cv2.blur(lightness * lightness, (size, size)) - mean * mean
+    cheek = max(float(np.median(variance[sample > 0.5])), 1.0)
+    return 1 - smoothstep((variance / np.float32(4 * cheek) - 1) / 3)
+
+
+def _tidy(likely: Plane, sample: Mask, unit: float) -> Mask:
+    """Without specks and pinholes; only what hangs together with the cheeks."""
+    def disc(radius: float) -> NDArray[np.uint8]:
+        side = 2 * max(round(radius * unit), 1) + 1
+        return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+
+    opened = cv2.morphologyEx((likely > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc(0.025))
+    closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(0.05))
+    _, labels = cv2.connectedComponents(closed)
+    touching = np.unique(labels[(sample > 0.5) & (closed > 0)])
+    kept = np.isin(labels, touching[touching > 0]).astype(np.float32)
+    return np.asarray(kept if kept.any() else np.ones_like(kept), np.float32)
+
+
+def eye_line(points: Points, shape: tuple[int, int], eye_distance: float) -> Mask:
+    """(H, W): 1 above the line through the eyes, 0 below, soft over .1 eye distances."""
+    origin, _, down = parts.upright_axes(points)
+    ys, xs = np.ogrid[:shape[0], :shape[1]]
+    v = ((xs - origin[0]) * down[0] + (ys - origin[1]) * down[1]) / max(eye_distance, 1.0)
+    return smoothstep(np.asarray(0.5 - v / 0.1, np.float32))
+
+
+def features(points: Points, shape: tuple[int, int], eye_distance: float, margin: float = 0.0) -> Mask:
+    """(H, W): eyes, brows and lips, with a margin in eye distances."""
+    found = parts.fill(shape, *parts.eyes(points), *parts.brows(points, eye_distance), parts.lips(points))
+    reach = round(margin * eye_distance)
+    if reach > 0:
+        found = cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+    return found
+
+
+def face_mask(crop: Crop) -> Mask:
+    """(H, W) 0..1: skin above the eye line, trusted geometry below it, features always (study: a skin classifier
+    drops shaded cheeks, so below the eyes the outline of the points is the better judge)."""
+    shape, size = crop.pixels.shape[:2], crop.eye_distance
+    above = eye_line(crop.points, shape, size)
+    mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
+    inner = parts.fill(shape, *(parts.grown(p, 1.3) for p in parts.eyes(crop.points)),
+                       *parts.brows(crop.points, size))
+    return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)

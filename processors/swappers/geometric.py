@@ -1,0 +1,180 @@
+"""The classical swapper: warp, relight, recolour. It needs no model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Mask, Pixels, Points
+from processors.base import Needs, Processor
+from processors.batches import Crop, Native, Patch, PatchBatch
+from processors.classical import MARGIN
+from processors.classical import points as parts
+from processors.classical.colour import match_colour
+from processors.classical.filters import blur, reduced, resize
+from processors.classical.identity import destination, identity_offset
+from processors.classical.pose import forehead
+from processors.classical.skin import face_mask, features
+from processors.classical.sources import (
+    Chosen,
+    choose,
+    gentleness,
+    looks_of,
+    pose_of,
+    remarks_on,
+)
+from processors.classical.tone import Areas, relight
+from processors.classical.warp import backward_map, pull
+from processors.context import Context
+from processors.params import ProcessorParams, Slider
+from processors.registry import processor
+
+_WORK = 80.0  # eye distance in pixels at which light and colour are worked out (study: half size looks the same)
+_PRE_SHRINK = 1.15  # a source much larger than the target is averaged down to this first, or it would glitter
+
+
+@processor("geometric", title="Classical swap", role="swapper", version="1.0")
+class Geometric(Processor):
+    """Puts the source's face on by a smooth warp, in the target's light and colour; needs no model."""
+
+    class Params(ProcessorParams):
+        strength: float = Slider(1.0, ge=0, le=1, help="How far this face becomes the source's: 0 leaves it alone.")
+        shape: float = Slider(0.9, ge=0, le=1, help="How much of the source's proportions come along; more looks "
+                                                    "more like the source, less sits more calmly.")
+        light: float = Slider(1.0, ge=0, le=1, help="How far the face takes on the light of the picture it goes into.")
+        colour: float = Slider(1.0, ge=0, le=1, help="How far the skin takes on this face's colour.")
+
+    def needs(self, params: Params) -> Needs:
+        return Needs(crop=Native(MARGIN), source=True)
+
+    def is_identity(self, params: Params) -> bool:
+        return params.strength == 0
+
+    def process(self, batch: PatchBatch, params: Params, ctx: Context) -> PatchBatch:
+        done = []
+        for number, patch in enumerate(batch):
+            ctx.check()
+            done.append(_swap(patch, params) if patch.sources and params.strength > 0 else patch)
+            ctx.progress((number + 1) / len(batch))
+        return tuple(done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The part of the crop that can change. rows, columns: its place."""
+
+    rows: slice
+    columns: slice
+
+    @property
+    def origin(self) -> tuple[float, float]:
+        return float(self.columns.start), float(self.rows.start)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    def of(self, plane: NDArray[Any]) -> NDArray[Any]:
+        return plane[self.rows, self.columns]
+
+
+def _window(points: Points, size: float, shape: tuple[int, ...]) -> _Window | None:
+    """Round the face and forehead, with .15 eye distances to spare; None where nothing of it is in the crop."""
+    low = np.maximum(np.floor(points.min(axis=0) - 0.15 * size), 0).astype(int)
+    high = np.minimum(np.ceil(points.max(axis=0) + 0.15 * size) + 1, (shape[1], shape[0])).astype(int)
+    if (high - low < 4).any():
+        return None
+    return _Window(slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
+
+
+def _swap(patch: Patch, params: Geometric.Params) -> Patch:
+    crop = patch.crop
+    chosen, looks, pose = choose(patch.sources, crop), looks_of(crop), pose_of(crop)
+    size = pose.size(crop.points)
+    # Half the shape at the study's pose warnings, none where pose is twice as far off.
+    shape = params.shape * params.strength * (1 - gentleness(chosen.looks, looks))
+    offset = shape * identity_offset(chosen.points, chosen.pose, crop.points, pose)
+    moved, group_maps = destination(crop.points, offset)
+    over = forehead(crop.points, pose)
+    aims = np.vstack([moved, over])
+    window = _window(aims, size, crop.pixels.shape)
+    if window is None:
+        return patch
+    drawn, clean = _bring(chosen, aims, window, size)
+    target = np.asarray(window.of(crop.pixels), np.float32)
+    areas = _areas(crop, moved - window.origin, aims - window.origin, clean, window, size)
+    small = areas.inner.shape
+    aim = resize(target, small)
+    lit = relight(drawn, target, resize(drawn, small), aim, areas, 0.20, params.light)
+    lit = match_colour(lit, resize(lit, small), aim, areas, params.colour)
+    lit = _keep_target_parts(lit, crop, chosen, group_maps, window, size)
+    if params.strength < 1:
+        # The target goes half of the way too, so that no feature is seen twice.
+        own = pull(target, backward_map(window.shape, (0.0, 0.0), aims - window.origin,
+                                        np.vstack([crop.points, over]) - window.origin, size))
+        lit = own + np.float32(params.strength) * (lit - own)
+    lit = np.clip(lit, 0, 255)
+    pixels = crop.pixels.copy()
+    pixels[window.rows, window.columns] = np.rint(lit) if pixels.dtype == np.uint8 else lit
+    source_clean = np.zeros(pixels.shape[:2], np.float32)
+    source_clean[window.rows, window.columns] = clean
+    return replace(patch, pixels=pixels, source_clean=source_clean,
+                   remarks=(*patch.remarks, *remarks_on(chosen.looks, looks, crop.face.spread)))
+
+
+def _bring(chosen: Chosen, aims: Points, window: _Window, size: float) -> tuple[Pixels, Mask]:
+    """The source warped into the window, (H, W, 3) float32, and its skin and features there, (H, W) 0..1."""
+    scale = size / chosen.looks.size * _PRE_SHRINK
+    pixels, mask = chosen.pixels, chosen.turned(face_mask(chosen.crop))
+    inside = None if chosen.crop.inside is None else chosen.turned(chosen.crop.inside)
+    points = np.vstack([chosen.points, forehead(chosen.points, chosen.pose)])
+    if scale < 0.85 * _PRE_SHRINK:
+        shape = reduced(pixels.shape[:2], scale)
+        grow = np.array([shape[1] / pixels.shape[1], shape[0] / pixels.shape[0]])
+        pixels, mask = resize(pixels, shape), resize(mask, shape)
+        inside = None if inside is None else resize(inside, shape)
+        points = (points + 0.5) * grow - 0.5
+    where = backward_map(window.shape, window.origin, aims, points, size)
+    drawn = np.asarray(pull(np.asarray(pixels, np.float32), where), np.float32)
+    covers = mask if inside is None else mask * inside
+    clean = cv2.remap(covers, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.clip(drawn, 0, 255), np.clip(clean, 0, 1).astype(np.float32)
+
+
+def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window, size: float) -> Areas:
+    scale = min(_WORK / size, 1.0)
+    shape = reduced(window.shape, scale)
+    unit = size * scale
+    outline = parts.fill(shape, aims * scale)
+    own = resize(np.ascontiguousarray(window.of(face_mask(crop))), shape)
+    skin = outline * own * resize(clean, shape)
+    here = crop.points * scale - np.array(window.origin) * scale
+    # Features of both: where the target has its own, and where the source's will lie.
+    both = np.maximum(features(here, shape, unit, 0.08), features(moved * scale, shape, unit, 0.08))
+    soft = parts.fill(shape, *(parts.grown(p, 1.25) for p in parts.eyes(moved * scale)), parts.lips(moved * scale))
+    return Areas(unit, (skin * (skin > 0.5) * (1 - both)).astype(np.float32), blur(soft, 0.04 * unit), outline)
+
+
+def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArray[np.float64]], window: _Window,
+                       size: float) -> Pixels:
+    """The target's own mouth interior or eyes, moved with the source's proportions, where they look better."""
+    looks = looks_of(crop)
+    regions: list[tuple[NDArray[np.float64], Points]] = []
+    if looks.gap > 0.06 and (chosen.looks.gap < 0.05 or looks.gap > 2.2 * chosen.looks.gap):
+        regions.append((maps[2], parts.inner_mouth(crop.points)))
+    if looks.eyes < 0.17 <= chosen.looks.eyes:  # a blink stays a blink
+        regions += [(maps[i], parts.grown(eye, 1.6)) for i, eye in enumerate(parts.eyes(crop.points))]
+    height, width = window.shape
+    for matrix, polygon in regions:
+        place = matrix.copy()
+        place[:, 2] -= window.origin
+        own = cv2.warpAffine(np.asarray(crop.pixels, np.float32), place, (width, height), flags=cv2.INTER_CUBIC,
+                             borderMode=cv2.BORDER_REPLICATE)
+        outline = parts.fill(window.shape, polygon @ place[:, :2].T + place[:, 2])
+        alpha = blur(outline, 0.02 * size)[..., None]
+        lit = lit + (own - lit) * alpha
+    return lit
