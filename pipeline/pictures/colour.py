@@ -1,0 +1,92 @@
+"""Colour profiles: a source's pixels brought into the target's colours, and CMYK into RGB."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms
+
+from models.arrays import Pixels
+from pipeline.pictures.picture import Picture
+from processors.batches import Remark
+
+_RGB, _GREY, _CMYK = b"RGB ", b"GRAY", b"CMYK"
+
+
+def srgb() -> bytes:
+    """A plain sRGB profile."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def space_of(icc: bytes | None) -> bytes:
+    """The colour space signature in a profile's header (ICC.1:2022, 7.2.8); no profile means sRGB."""
+    return _RGB if icc is None else icc[16:20]
+
+
+def _is_srgb(icc: bytes | None) -> bool:
+    if icc is None:
+        return True
+    try:
+        return "srgb" in ImageCms.getProfileDescription(_open(icc)).lower()
+    except (OSError, ImageCms.PyCMSError):
+        return False
+
+
+def _open(icc: bytes) -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(io.BytesIO(icc))
+
+
+def cmyk_to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, bytes | None, Remark]:
+    """A CMYK image in sRGB through its profile, or plainly where it has none that works."""
+    if icc is not None and space_of(icc) == _CMYK:
+        try:
+            done = ImageCms.profileToProfile(image, _open(icc), _open(srgb()), outputMode="RGB",
+                                             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                                             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION)
+            if done is not None:
+                return done, srgb(), Remark("PICTURE.CMYK", "Printing colours (CMYK) were converted to sRGB through "
+                                            "the picture's own profile.")
+        except (OSError, ImageCms.PyCMSError):
+            pass  # said in the remark below
+    return image.convert("RGB"), None, Remark("PICTURE.CMYK_PLAIN", "Printing colours (CMYK) without a profile that "
+                                              "works were converted plainly: colours may be off.")
+
+
+def in_colours_of(picture: Picture, target: Picture) -> Picture:
+    """The picture with its pixels converted into the target's colour profile (both sRGB where they have none).
+
+    A grey target's profile says nothing about colours: its source is brought to sRGB. The conversion works at 8 bits
+    a sample. Relative colorimetric with black point compensation, what image editors take for photographs. A profile
+    that is broken counts as sRGB, and a remark says so.
+    """
+    goal = target.icc if space_of(target.icc) == _RGB else None
+    if picture.icc == goal or (_is_srgb(picture.icc) and _is_srgb(goal)):
+        return picture
+    try:
+        pixels = _convert(picture, picture.icc or srgb(), goal or srgb())
+    except (OSError, ValueError, ImageCms.PyCMSError):
+        return replace(picture, notes=(*picture.notes, Remark(
+            "PICTURE.PROFILE", f"{picture.name}: its colour profile, or the target's, cannot be used, so its colours "
+            "are taken as they are.")))
+    alpha = picture.frame.alpha
+    if alpha is not None and alpha.dtype == np.uint16:
+        alpha = cv2.convertScaleAbs(alpha, alpha=1 / 257)
+    frame = replace(picture.frame, samples=pixels, alpha=alpha)
+    return replace(picture, frame=frame, icc=goal, jpeg=None, notes=(*picture.notes, Remark(
+        "PICTURE.CONVERTED", f"{picture.name}: colours converted to the target's colour profile.")))
+
+
+def _convert(picture: Picture, source: bytes, goal: bytes) -> Pixels:
+    samples = picture.frame.bgr8()
+    image = Image.fromarray(np.ascontiguousarray(samples[..., ::-1]))
+    if space_of(source) == _GREY:
+        image = image.convert("L")
+    done = ImageCms.profileToProfile(image, _open(source), _open(goal), outputMode="RGB",
+                                     renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+                                     flags=ImageCms.Flags.BLACKPOINTCOMPENSATION)
+    if done is None:
+        raise ValueError("no conversion")
+    return np.ascontiguousarray(np.asarray(done)[..., ::-1])

@@ -1,0 +1,140 @@
+"""EXIF blocks: what has to change in them, changed in place, so that every other byte (maker notes with their absolute
+offsets included) stays as the camera wrote it. Structure: TIFF 6.0, section 2; tags: CIPA DC-008."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+ORIENTATION, SUB_IFDS, EXIF_IFD, MAKER_NOTE = 0x0112, 0x014A, 0x8769, 0x927C
+_THUMB_OFFSET, _THUMB_LENGTH, _STRIP_OFFSETS, _STRIP_LENGTHS = 0x0201, 0x0202, 0x0111, 0x0117
+_PIXEL_SIZES = (0xA002, 0xA003)
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+
+
+class BrokenExif(ValueError):
+    """The block is not EXIF."""
+
+
+class Entry(NamedTuple):
+    """at: where the 12-byte entry begins; value_at, length: where its value's bytes lie in the block."""
+
+    tag: int
+    kind: int
+    count: int
+    at: int
+    value_at: int
+    length: int
+
+
+class Directory(NamedTuple):
+    entries: dict[int, Entry]
+    next_at: int  # where the pointer to the next directory is
+    next: int
+
+
+def order_of(block: bytes) -> str:
+    """struct's byte order sign. Raises BrokenExif."""
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(bytes(block[:4]))
+    if order is None:
+        raise BrokenExif("no TIFF header")
+    return order
+
+
+def read_directory(block: bytes, offset: int) -> Directory:
+    """Raises BrokenExif where anything lies outside the block."""
+    order = order_of(block)
+    try:
+        (count,) = struct.unpack_from(order + "H", block, offset)
+        entries = dict(_entries(block, order, offset + 2, count))
+        next_at = offset + 2 + 12 * count
+        following = struct.unpack_from(order + "I", block, next_at)[0] if next_at + 4 <= len(block) else 0
+    except struct.error as error:
+        raise BrokenExif("a directory lies outside the block") from error
+    return Directory(entries, next_at, following)
+
+
+def _entries(block: bytes, order: str, start: int, count: int) -> Iterator[tuple[int, Entry]]:
+    for at in range(start, start + 12 * count, 12):
+        tag, kind, number = struct.unpack_from(order + "HHI", block, at)
+        length = _TYPE_BYTES.get(kind, 1) * number
+        value_at = at + 8 if length <= 4 else struct.unpack_from(order + "I", block, at + 8)[0]
+        if value_at + length <= len(block):
+            yield tag, Entry(tag, kind, number, at, value_at, length)
+
+
+def first_directory(block: bytes) -> Directory:
+    order = order_of(block)
+    if len(block) < 8:
+        raise BrokenExif("it ends after its header")
+    return read_directory(block, struct.unpack_from(order + "I", block, 4)[0])
+
+
+def _number(block: bytes, entry: Entry | None) -> int | None:
+    if entry is None or entry.count < 1 or entry.kind not in (3, 4):
+        return None
+    return int(struct.unpack_from(order_of(block) + ("H" if entry.kind == 3 else "I"), block, entry.value_at)[0])
+
+
+def orientation_of(block: bytes | None) -> int:
+    """1..8; 1 where the block says nothing sensible."""
+    try:
+        found = _number(block, first_directory(block).entries.get(ORIENTATION)) if block else None
+    except BrokenExif:
+        return 1
+    return found if found is not None and 1 <= found <= 8 else 1
+
+
+def tidied(block: bytes, *, sides_swapped: bool = False) -> bytes:
+    """The block as it must stand beside edited, upright pixels: orientation 1, no picture of the picture as it was
+    (thumbnail, previews inside the maker note), and width and height exchanged where the sides were.
+
+    Raises BrokenExif.
+    """
+    first = first_directory(block)
+    out = bytearray(block)
+    if (entry := first.entries.get(ORIENTATION)) is not None and entry.kind == 3:
+        struct.pack_into(order_of(block) + "H", out, entry.value_at, 1)
+    _remove_thumbnail(block, out, first)
+    sub = _number(block, first.entries.get(EXIF_IFD))
+    if sub is not None:
+        shooting = read_directory(block, sub).entries
+        if sides_swapped:
+            _swap_sides(block, out, shooting)
+        note = shooting.get(MAKER_NOTE)
+        if note is not None and b"\xff\xd8\xff" in out[note.value_at:note.value_at + note.length]:
+            _blank(out, note.value_at, note.length)
+    if b"\xff\xd8\xff" in out:
+        raise BrokenExif("a picture is hidden in it")
+    return bytes(out).rstrip(b"\x00") + b"\x00\x00\x00\x00"
+
+
+def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> None:
+    if first.next:
+        struct.pack_into("<I", out, first.next_at, 0)
+        second = read_directory(block, first.next)
+        for offset_tag, length_tag in ((_THUMB_OFFSET, _THUMB_LENGTH), (_STRIP_OFFSETS, _STRIP_LENGTHS)):
+            start, length = (_number(block, second.entries.get(tag)) for tag in (offset_tag, length_tag))
+            if start is not None and length is not None:
+                _blank(out, start, length)
+        for entry in second.entries.values():
+            _blank(out, entry.value_at, entry.length)
+        _blank(out, first.next, 2 + 12 * len(second.entries) + 4)
+    # Some programs put the thumbnail's tags into the first directory.
+    start, length = (_number(block, first.entries.get(tag)) for tag in (_THUMB_OFFSET, _THUMB_LENGTH))
+    if start is not None and length is not None:
+        _blank(out, start, length)
+
+
+def _swap_sides(block: bytes, out: bytearray, entries: dict[int, Entry]) -> None:
+    across, down = (entries.get(tag) for tag in _PIXEL_SIZES)
+    if across is not None and down is not None and across.length == down.length:
+        for into, of in ((across, down), (down, across)):
+            out[into.value_at:into.value_at + into.length] = block[of.value_at:of.value_at + of.length]
+
+
+def _blank(out: bytearray, start: int, length: int) -> None:
+    stop = min(start + length, len(out))
+    if start < stop:
+        out[start:stop] = bytes(stop - start)

@@ -1,0 +1,196 @@
+"""JPEG: read with how it was coded, and coded again so that blocks nobody touched come out as they were."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from PIL import Image, JpegImagePlugin
+
+from models.arrays import Pixels
+from pipeline.pictures.colour import cmyk_to_rgb
+from pipeline.pictures.decoded import Decoded, RefusedError, check_size, dpi_of, from_array
+from pipeline.pictures.exif import orientation_of
+from pipeline.pictures.picture import JpegCoding, Metadata
+from processors.batches import Remark
+
+EXIF, XMP, PHOTOSHOP = b"Exif\x00\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"Photoshop 3.0\x00"
+_SOS, _COM, _APP1, _APP2, _APP11, _APP13 = 0xDA, 0xFE, 0xE1, 0xE2, 0xEB, 0xED
+_MOST = 65533
+"""Most bytes of one segment: its length is 16 bits and counts itself."""
+
+_SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+
+
+def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(marker, payload) up to the first scan. Raises ValueError where the file ends before that."""
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:
+            raise ValueError("a marker is missing")
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        length = int.from_bytes(data[at + 2:at + 4], "big")
+        yield marker, data[at + 4:at + 2 + length]
+        if marker == _SOS:
+            return
+        at += 2 + length
+    raise ValueError("the file is truncated")
+
+
+def _ends(data: bytes) -> bool:
+    """Whether an end marker follows the first scan: a file that was cut, or cut and filled up with zeros, has none,
+    and decoders paint what is missing grey without a word."""
+    scan = data.find(b"\xff\xda")
+    return scan >= 0 and re.search(rb"\xff\xd9", data[scan:]) is not None
+
+
+def decode(data: bytes) -> Decoded:
+    """See decoded.Decoded. Raises RefusedError, or what Pillow raises."""
+    parts = list(segments(data))
+    if not _ends(data):
+        raise ValueError("the file is truncated")
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    check_size(*image.size)
+    metadata = _metadata(parts, image)
+    icc = image.info.get("icc_profile")
+    notes: tuple[Remark, ...] = _left_out(parts)
+    coding: JpegCoding | None = _coding(data, image)
+    image.load()
+    if image.mode == "CMYK":
+        image, icc, note = cmyk_to_rgb(image, icc)
+        notes, coding = (*notes, note), None
+    samples, _ = from_array(np.asarray(image))
+    return Decoded(samples, None, icc, metadata, orientation_of(metadata.exif), lossless=False, jpeg=coding,
+                   notes=notes)
+
+
+def _metadata(parts: list[tuple[int, bytes]], image: Image.Image) -> Metadata:
+    def first(marker: int, sign: bytes) -> bytes | None:
+        return next((body[len(sign):] for m, body in parts if m == marker and body.startswith(sign)), None)
+
+    blocks = b"".join(body[len(PHOTOSHOP):] for m, body in parts if m == _APP13 and body.startswith(PHOTOSHOP))
+    comment = next((body for m, body in parts if m == _COM), None)
+    return Metadata(first(_APP1, EXIF), first(_APP1, XMP), blocks or None, comment, dpi_of(image))
+
+
+def _left_out(parts: list[tuple[int, bytes]]) -> tuple[Remark, ...]:
+    notes = []
+    if any(m == _APP2 and body.startswith(b"MPF\x00") for m, body in parts):
+        notes.append(Remark("PICTURE.FIRST_ONLY", "The file holds further pictures (previews, depth or a gain map): "
+                            "the main one is taken, the others are left out."))
+    if any(m == _APP11 and b"c2pa" in body for m, body in parts):
+        notes.append(Remark("PICTURE.CREDENTIALS", "Its Content Credentials are left out: they vouch for the picture "
+                            "as it was."))
+    return tuple(notes)
+
+
+def _coding(data: bytes, image: JpegImagePlugin.JpegImageFile) -> JpegCoding:
+    layers = image.layer
+    tables = {number: image.quantization[layer[3]] for number, layer in enumerate(layers[:2])}
+    sampling = _SAMPLINGS.get(JpegImagePlugin.get_sampling(image), "other") if len(layers) == 3 else "4:4:4"
+    return JpegCoding(data, tables, sampling, bool(image.info.get("progressive")), len(layers))
+
+
+def encode(samples: Pixels, *, quality: int | None, coding: JpegCoding | None, original: Pixels | None,
+           orientation: int, icc: bytes | None, comment: bytes | None, dpi: tuple[float, float] | None) -> bytes:
+    """A JPEG of (H, W) or (H, W, 3) BGR uint8.
+
+    coding: the input's, or None where it was no JPEG. original: the input's samples, upright; where samples equal
+    them, the planes that the file stores are coded again rather than planes converted to RGB and back.
+    """
+    options: dict[str, object] = {"icc_profile": icc, "comment": comment or b"", "optimize": True}
+    if dpi is not None:
+        options["dpi"] = tuple(round(v) for v in dpi)
+    if quality is not None or coding is None:
+        # 95 without an input to follow: the highest that Pillow's reference advises; 4:4:4, since faces are small and
+        # red against skin is where halved colour shows first.
+        options |= {"quality": 95 if quality is None else quality, "subsampling": "4:4:4"}
+        image = _pillow(samples)
+    else:
+        turned = orientation >= 5
+        sampling = coding.subsampling if not (turned and coding.subsampling == "4:2:2") else "4:4:4"
+        options |= {"qtables": [_table(t, turned) for t in coding.tables.values()],
+                    "subsampling": sampling if sampling in _SAMPLINGS.values() else "4:4:4",
+                    "progressive": coding.progressive}
+        image = _as_coded(samples, coding, original, orientation)
+    file = io.BytesIO()
+    image.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+def _table(steps: list[int], turned: bool) -> list[int]:
+    """A block on its side has its frequencies on their side."""
+    return [steps[x * 8 + y] for y in range(8) for x in range(8)] if turned else list(steps)
+
+
+def _pillow(samples: Pixels) -> Image.Image:
+    return Image.fromarray(samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., ::-1]))
+
+
+def _as_coded(samples: Pixels, coding: JpegCoding, original: Pixels | None, orientation: int) -> Image.Image:
+    if samples.ndim == 2 or original is None or original.shape != samples.shape:
+        return _pillow(samples)
+    planes = stored_planes(coding)
+    if planes is None:
+        return _pillow(samples)
+    from pipeline.pictures.read import turn
+
+    planes = turn(planes, orientation)
+    changed = (samples != original).any(axis=2)
+    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
+    if rows.size:
+        box = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+        new = cv2.cvtColor(np.ascontiguousarray(samples[box]), cv2.COLOR_BGR2YCrCb)[..., [0, 2, 1]]
+        planes[box][changed[box]] = new[changed[box]]
+    return Image.fromarray(planes, "YCbCr")
+
+
+def stored_planes(coding: JpegCoding) -> Pixels | None:
+    """(H, W, 3) uint8 Y, Cb, Cr as the file stores them, before any smoothing between halved colour samples, or None
+    where the decoder does not give them.
+
+    Decoding at half size gives halved colour planes whole: the decoder then uses all of a colour block's 8 x 8 values
+    and has nothing to interpolate (libjpeg, jdmaster.c). Each value is repeated over its 2 x 2 pixels, and the encoder,
+    which averages those, arrives at it again.
+    """
+    if coding.components != 3 or coding.subsampling not in ("4:4:4", "4:2:0"):
+        return None
+    whole = _draft(coding.data, 1)
+    if whole is None or coding.subsampling == "4:4:4":
+        return whole
+    half = _draft(coding.data, 2)
+    if half is None:
+        return None
+    height, width = whole.shape[:2]
+    for plane in (1, 2):
+        whole[..., plane] = half[..., plane].repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
+    return whole
+
+
+def _draft(data: bytes, scale: int) -> Pixels | None:
+    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    size = tuple(max(v // scale, 1) for v in image.size)
+    expected = tuple(-(-v // scale) for v in image.size)
+    image.draft("YCbCr", (size[0], size[1]))
+    if image.mode != "YCbCr" or image.size != expected:
+        return None
+    return np.array(image)
+
+
+def with_segments(data: bytes, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
+    """The JPEG with blocks put in after its JFIF header. Raises RefusedError where one is larger than a segment."""
+    after_jfif = 4 + int.from_bytes(data[4:6], "big") - 2 + 2 if data[2:4] == b"\xff\xe0" else 2
+    parts = [data[:after_jfif]]
+    for marker, sign, body in ((_APP1, EXIF, exif), (_APP1, XMP, xmp), (_APP13, PHOTOSHOP, photoshop)):
+        if body is None:
+            continue
+        if len(sign) + len(body) > _MOST:
+            raise RefusedError("does not fit into one segment", "OUTPUT.METADATA", "")
+        parts.append(bytes((0xFF, marker)) + (len(sign) + len(body) + 2).to_bytes(2, "big") + sign + body)
+    return b"".join((*parts, data[after_jfif:]))
