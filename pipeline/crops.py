@@ -63,10 +63,10 @@ def _covering(matrix: Matrix, width: int, height: int) -> Rect:
 
 def _inside(frame: Frame, matrix: Matrix, width: int, height: int) -> Mask:
     """1 where a crop pixel's centre lies in the frame."""
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1).reshape(-1, 2)
+    grid = np.stack(np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float)), axis=-1).reshape(-1, 2)
     x, y = np.round(transform(grid, invert(matrix)), 6).T
     inside = (x >= -0.5) & (y >= -0.5) & (x <= frame.width - 0.5) & (y <= frame.height - 0.5)
-    return inside.reshape(height, width).astype(np.float32)
+    return np.asarray(inside, np.float32).reshape(height, width)
 
 
 def recut(frame: Frame, patch: Patch, shape: Native | Template) -> Patch:

@@ -105,7 +105,8 @@ def _to_samples(pixels: Pixels, like: Frame) -> Pixels:
         # Luma of BT.601, the weights of JPEG and of cv2: exact for pixels that are grey already.
         pixels = np.asarray(cv2.transform(pixels.astype(np.float32), np.array([[0.114, 0.587, 0.299]], np.float32)))
     if like.depth == 16:
-        return np.clip(np.rint(pixels.astype(np.float32) * np.float32(257)), 0, 65535).astype(np.uint16)
+        deep = np.clip(np.rint(pixels.astype(np.float32) * np.float32(257)), 0, 65535)
+        return np.asarray(deep, np.uint16)
     if pixels.dtype == np.uint8:
         return pixels
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)

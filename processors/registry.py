@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import PydanticUndefined
 
@@ -144,7 +144,7 @@ def load_registry(foreign: Iterable[EntryPoint] | None = None) -> Registry:
     for point in points:
         try:
             loaded = point.load()
-            classes: list[type[Processor]] = [loaded] if inspect.isclass(loaded) else _declared(loaded)
+            classes = [cast(type[Processor], loaded)] if inspect.isclass(loaded) else _declared(loaded)
             if not classes:
                 raise RegistryError(f"Entry point {point.name} holds no processor.", subject=point.name,
                                     remedy="Point it at a declared class.", code="REGISTRY.DECLARATION")
