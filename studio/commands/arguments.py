@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,22 +45,43 @@ def _with_command(argv: Sequence[str]) -> list[str]:
     return words
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal, up to 100 columns: longer lines are hard to read."""
+
+    def __init__(self, prog: str, width: int | None = None) -> None:
+        super().__init__(prog, width=width or min(shutil.get_terminal_size().columns - 2, 100), max_help_position=28)
+
+
+class _WideFormatter(_Formatter):
+    """The same at a fixed width, for the reference page."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, 100)
+
+
 def make_parser() -> argparse.ArgumentParser:
+    return _make_parsers(_Formatter)[0]
+
+
+def _make_parsers(formatter: type[argparse.HelpFormatter],
+                  ) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole parser, and each command's by name."""
     parser = argparse.ArgumentParser(
-        prog="webui.py", allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="webui.py", allow_abbrev=False, formatter_class=formatter,
         description="Likeness: a face studio that runs on your own machine and opens in your browser.\n"
                     "Without a command it opens the studio.",
         epilog=_EXITS)
     parser.add_argument("--version", action="version", version=f"Likeness {VERSION}")
     _shared(parser, None, False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+    subs: dict[str, argparse.ArgumentParser] = {}
     for name, (title, add) in _ADD.items():
-        sub = commands.add_parser(name, help=title, description=title, allow_abbrev=False,
-                                  formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOGS.get(name))
+        subs[name] = sub = commands.add_parser(name, help=title, description=title, allow_abbrev=False,
+                                  formatter_class=formatter, epilog=_EPILOGS.get(name))
         add(sub)
         # The same two behind the command; SUPPRESS, so that they do not undo what stood before it.
         _shared(sub, argparse.SUPPRESS, argparse.SUPPRESS)
-    return parser
+    return parser, subs
 
 
 def _shared(parser: argparse.ArgumentParser, folder: object, debug: object) -> None:
@@ -174,3 +196,29 @@ _EPILOGS = {
                   --preset sharp --set swapper.strength=0.8 --save-recipe r.json
 """,
 }
+
+_PAGE = """# Command line
+
+Generated from the program by `python3 -m uv run python docs/generate.py`; do not edit. Every call below is what
+`webui.py COMMAND --help` prints; run it as `python3 -m uv run webui.py COMMAND …`.
+
+- Answers go to stdout, everything else (progress, remarks, errors) to stderr. With `--json` stdout holds one JSON
+  document and nothing else; after an error it is `{"error": {"code", "message", "subject", "remedy"}}`.
+- Progress shows on a terminal and is quiet in a pipe.
+- An error is one line, `CODE: what is wrong, and the remedy`; [errors.md](errors.md) lists the codes.
+- `--source` takes `[NAME=]FILE[#N]`. A text that is a file's name as it stands is that file, whatever signs it holds.
+- Person numbers are those that `analyse` prints, from left to right. One source without `--map` goes on every face;
+  several without it end with exit code 2 and the list of faces.
+- `--recipe` begins with a saved recipe: its files are looked for where they were, then beside the recipe, and must be
+  the same files. Flags change it: `--source` and `--target` replace files, `--map` changes the people that it names,
+  `--preset` or `--effects` replace the chain, `--set` changes single parameters.
+- [processors.md](processors.md) lists the parameters, [recipe.schema.json](recipe.schema.json) what a recipe holds,
+  [measures.md](measures.md) the formulas of `measure`.
+"""
+
+
+def help_page() -> str:
+    """docs/command-line.md."""
+    parser, commands = _make_parsers(_WideFormatter)
+    texts = [("webui.py", parser.format_help()), *((name, sub.format_help()) for name, sub in commands.items())]
+    return _PAGE + "".join(f"\n## {name}\n\n```text\n{text.rstrip()}\n```\n" for name, text in texts)

@@ -58,17 +58,29 @@ def command(name: str) -> Command:
     """The function that runs a command. Imported here and not above, so that `--help` is quick and `render` never
     imports the screens."""
     if name == "serve":
-        from studio.commands.serve import serve as run
-    elif name == "render":
-        from studio.commands.render import render as run
-    elif name == "analyse":
-        from studio.commands.look import analyse as run
-    elif name == "measure":
-        from studio.commands.judge import measure as run
-    elif name == "bench":
-        from studio.commands.judge import bench as run
-    elif name == "processors":
-        from studio.commands.reference import processors as run
-    else:
-        from studio.commands.check import doctor as run
-    return run
+        from studio.commands.serve import serve
+
+        return serve
+    if name == "render":
+        from studio.commands.render import render
+
+        return render
+    if name == "analyse":
+        from studio.commands.look import analyse
+
+        return analyse
+    if name == "measure":
+        from studio.commands.judge import measure
+
+        return measure
+    if name == "bench":
+        from studio.commands.judge import bench
+
+        return bench
+    if name == "processors":
+        from studio.commands.reference import processors
+
+        return processors
+    from studio.commands.check import doctor
+
+    return doctor
