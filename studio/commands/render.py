@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.errors import RecipeError
 from pipeline.analysis import Analysis
 from pipeline.engine import Engine, Rendered, Source, changes_anybody
 from pipeline.pictures import Picture, Written, suffix_format
@@ -17,6 +16,7 @@ from pipeline.recipe import Choice, Input, Keep, Output, Photo, Recipe, RunEffec
 from pipeline.version import VERSION
 from studio.commands.chain import Chain, chain_from_flags, needs_source
 from studio.commands.faults import DONE, UsageError
+from studio.commands.inputs import check_same, find_input, open_sources, photos_of
 from studio.commands.look import face_data, face_lines, looking, remark_data, stages
 from studio.commands.people import SourceWords, by_name, parse_map, parse_source
 from studio.commands.terminal import Terminal
@@ -40,11 +40,15 @@ def render(args: Namespace, terminal: Terminal) -> int:
     inputs = [wanted.target, *(photo.path for photos in wanted.photos.values() for photo in photos)]
     _check_outputs(engine, args, inputs)
     target = engine.open(wanted.target)
-    _check_content(wanted.base, target, by_flag=args.target is not None)
+    if args.target is None and wanted.base is not None and wanted.base.target is not None:
+        check_same(target, wanted.base.target)
     look = looking(args.look) if args.look is not None or wanted.base is None else wanted.base.looking
     progress = stages(terminal)
     analysis = engine.analyse(target, look, progress=lambda share, stage: progress(share / 2, stage))
-    sources = _open_sources(engine, wanted, terminal, by_flag=bool(args.source))
+    sources = open_sources(engine, wanted.photos, None if args.source else wanted.base)
+    for source in sources.values():
+        for remark in source.remarks:
+            terminal.note(f"{source.name}: {remark.words}")
     recipe = Recipe(
         made_with=f"Likeness {VERSION}", target=_input(target), looking=look,
         sources=tuple(_source_input(source, wanted) for source in sources.values()),
@@ -67,12 +71,11 @@ def _wanted(args: Namespace, engine: Engine) -> Wanted:
     base = read_recipe(args.recipe, engine.registry) if args.recipe is not None else None
     chain = chain_from_flags(args, base, engine.registry)
     if base is not None and not words:
-        words = {source.name: [SourceWords(source.name, _find(photo, args.recipe), photo.face)
-                               for photo in source.photos] for source in base.sources}
+        words = photos_of(base, args.recipe)
     people, others = parse_map(args.map, list(words)) if args.map is not None else (None, None)
     target = args.target
     if target is None and base is not None and base.target is not None:
-        target = _find(base.target, args.recipe)
+        target = find_input(base.target, args.recipe)
     if target is None:
         raise UsageError("There is no --target.", subject="--target", remedy="Name the picture to work on.")
     if not words and people is None and base is None and needs_source(chain, engine.registry):
@@ -81,46 +84,12 @@ def _wanted(args: Namespace, engine: Engine) -> Wanted:
     return Wanted(base, chain, target, words, people, others)
 
 
-def _find(one: Input, recipe: Path) -> Path:
-    """Where a recipe's file is: at its path, or beside the recipe under its name."""
-    seen = recipe.parent / one.path if one.path else None  # an absolute path stays as it is
-    beside = recipe.parent / Path(one.name).name
-    return beside if (seen is None or not seen.is_file()) and beside.is_file() else seen or beside
-
-
 def _check_outputs(engine: Engine, args: Namespace, inputs: Sequence[Path]) -> None:
     """What would go wrong at the end is said before any work."""
     suffix_format(args.output)
     engine.check_output(args.output, overwrite=args.overwrite, inputs=inputs)
     if args.save_recipe is not None:
         engine.check_output(args.save_recipe, overwrite=args.overwrite, inputs=[*inputs, args.output])
-
-
-def _check_content(base: Recipe | None, picture: Picture, *, by_flag: bool) -> None:
-    if base is not None and base.target is not None and not by_flag and base.target.id != picture.id:
-        raise _changed(picture)
-
-
-def _changed(picture: Picture) -> RecipeError:
-    return RecipeError(f"{picture.name} is not the file that the recipe was made with: its content differs.",
-                       subject=picture.name, code="RECIPE.INPUT_CHANGED",
-                       remedy="Name the files with --target and --source to use these all the same.")
-
-
-def _open_sources(engine: Engine, wanted: Wanted, terminal: Terminal, *, by_flag: bool) -> dict[str, Source]:
-    saved = {} if by_flag or wanted.base is None else {source.name: source for source in wanted.base.sources}
-    sources = {}
-    for name, photos in wanted.photos.items():
-        pictures = [engine.open(photo.path) for photo in photos]
-        for picture, photo in zip(pictures, saved[name].photos if name in saved else (), strict=False):
-            if picture.id != photo.id:
-                raise _changed(picture)
-        sources[name] = engine.source(name, [(picture, photo.face)
-                                             for picture, photo in zip(pictures, photos, strict=True)])
-    for source in sources.values():
-        for remark in source.remarks:
-            terminal.note(f"{source.name}: {remark.words}")
-    return sources
 
 
 def _input(picture: Picture) -> Input:

@@ -1,0 +1,33 @@
+"""`measure` and `bench quality`: how good a result is, in figures."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from pipeline.engine import Engine
+from pipeline.measure import measure_pair
+from pipeline.recipe import Keep, read_recipe
+from studio.commands.faults import DONE
+from studio.commands.inputs import open_sources, photos_of
+from studio.commands.terminal import Terminal
+
+
+def measure(args: Namespace, terminal: Terminal) -> int:
+    engine = Engine()
+    recipe = read_recipe(args.recipe, engine.registry) if args.recipe is not None else None
+    source, before, after = (engine.open(path) for path in (args.source, args.before, args.after))
+    mask = faces = None
+    if recipe is not None:
+        sources = open_sources(engine, photos_of(recipe, args.recipe), recipe)
+        mask = engine.render(recipe, before, sources).mask()
+        # Those that were left alone have nothing to measure.
+        faces = [report.face for report in engine.analyse(before, recipe.looking).faces
+                 if not isinstance(recipe.choice_for(report.number), Keep)]
+    found = measure_pair([source.frame], before.frame, after.frame, engine.faces, mask=mask, faces=faces)
+    terminal.answer({"source": source.name, "before": before.name, "after": after.name,
+                     **found.model_dump(mode="json")}, found.to_text())
+    return DONE
+
+
+def bench(args: Namespace, terminal: Terminal) -> int:
+    raise NotImplementedError(args.what)
