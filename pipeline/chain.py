@@ -66,11 +66,13 @@ class FaceJob:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """frame: the result. regions: what was written, for masks and measures. remarks: by the face's number."""
+    """frame: the result. regions: what was written, for masks and measures. remarks: by the face's number. ran: the
+    effects that had a face to work on."""
 
     frame: Frame
     regions: tuple[Region, ...] = ()
     remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
+    ran: tuple[Effect, ...] = ()
 
 
 def make_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ...]:
@@ -106,46 +108,72 @@ def run_chain(frame: Frame, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx:
 
     Raises ProcessorError that names the effect where one fails, Cancelled where ctx says so.
     """
-    draft = frame.edit()
-    regions: list[Region] = []
-    remarks: dict[int, tuple[Remark, ...]] = {}
+    run = _Run(frame.edit(), seed, ctx, len(steps))
     for layer in make_layers(steps):
         ctx.check()
         if layer[0].role == "frame":
-            regions += _run_frame_effect(draft, everyone, layer[0], ctx, seed, tuple(regions))
-        elif any(step.role in ("swapper", "enhancer") for step in layer) and jobs:
-            regions += _run_layer(draft, jobs, layer, ctx, seed, remarks)
-    return Done(draft.frame, tuple(regions), remarks)
+            run.regions += _run_frame_effect(run, everyone, layer[0])
+        elif jobs and any(step.role in ("swapper", "enhancer") for step in layer):
+            run.regions += _run_layer(run, jobs, layer)
+        else:
+            run.begun += len(layer)
+    return Done(run.draft.frame, tuple(run.regions), run.remarks, tuple(run.ran))
 
 
-def _run_layer(draft: Draft, jobs: Sequence[FaceJob], layer: Sequence[Step], ctx: Context, seed: int,
-               remarks: dict[int, tuple[Remark, ...]]) -> list[Region]:
+@dataclass(slots=True)
+class _Run:
+    """What one run of a chain has done so far. begun: effects begun, of `total`."""
+
+    draft: Draft
+    seed: int
+    ctx: Context
+    total: int
+    begun: int = 0
+    regions: list[Region] = field(default_factory=list)
+    remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
+    ran: list[Effect] = field(default_factory=list)
+
+    def begin(self, step: Step) -> Context:
+        """The step's own context: its random generator, and its share of the progress."""
+        first, each = self.begun / self.total, 1 / self.total
+        self.begun += 1
+        report = self.ctx.progress
+        report(first)
+        return replace(self.ctx, random=np.random.default_rng([self.seed, zlib.crc32(step.effect.id.encode())]),
+                       progress=lambda share: report(first + each * share))
+
+
+def _run_layer(run: _Run, jobs: Sequence[FaceJob], layer: Sequence[Step]) -> list[Region]:
+    frame = run.draft.frame
     makers = [step for step in layer if step.role != "blender"]
     shape = _shape_of(makers)
-    batch: PatchBatch = tuple(_begin(draft.frame, job, shape) for job in jobs)
+    batch: PatchBatch = tuple(_begin(frame, job, shape) for job in jobs)
     for step in makers:
         wanted = step.needs.crop
         if isinstance(wanted, Template) and wanted != shape:
             shape = wanted
-            batch = tuple(recut(draft.frame, patch, shape) for patch in batch)
+            batch = tuple(recut(frame, patch, shape) for patch in batch)
         elif isinstance(wanted, Native) and not isinstance(shape, Native) and step.role != "mask":
             shape = _shape_of([s for s in makers if isinstance(s.needs.crop, Native)])
-            batch = tuple(recut(draft.frame, patch, shape) for patch in batch)
-        batch = _run_patches(step, batch, _for_step(ctx, step, seed))
+            batch = tuple(recut(frame, patch, shape) for patch in batch)
+        batch = _run_patches(run, step, batch)
     for patch in batch:
         number = patch.crop.face.number
-        earlier = remarks.get(number, ())
-        remarks[number] = (*earlier, *(remark for remark in patch.remarks if remark not in earlier))
+        known = run.remarks.get(number, ())
+        run.remarks[number] = (*known, *(remark for remark in patch.remarks if remark not in known))
     closing = layer[-1] if layer[-1].role == "blender" else None
+    ctx = run.begin(closing) if closing else run.ctx
     written = []
     for patch in batch:  # one by one: faces may overlap, and each is laid on what the one before left
         if patch.pixels is patch.crop.pixels:
             continue  # nobody changed it: it must not be blended with itself, which rounds
-        piece = lay(draft.frame, patch, native=isinstance(shape, Native))
+        piece = lay(run.draft.frame, patch, native=isinstance(shape, Native))
         if piece.mask.size and piece.mask.any():
-            region = _blend(closing, piece, ctx, seed)
-            draft.write(region.rect, region.pixels, region.mask)
+            region = _blend(closing, piece, ctx)
+            run.draft.write(region.rect, region.pixels, region.mask)
             written.append(region)
+    if closing and written:
+        run.ran.append(closing.effect)
     return written
 
 
@@ -162,17 +190,15 @@ def _begin(frame: Frame, job: FaceJob, shape: Native | Template) -> Patch:
     return Patch(crop, crop.pixels, sources=job.sources)
 
 
-def _for_step(ctx: Context, step: Step, seed: int) -> Context:
-    return replace(ctx, random=np.random.default_rng([seed, zlib.crc32(step.effect.id.encode())]))
-
-
-def _run_patches(step: Step, batch: PatchBatch, ctx: Context) -> PatchBatch:
+def _run_patches(run: _Run, step: Step, batch: PatchBatch) -> PatchBatch:
+    ctx = run.begin(step)
     takes = [not (step.role == "mask" and patch.exact) and (bool(patch.sources) or not step.needs.source)
              for patch in batch]
     given = tuple(patch for patch, taken in zip(batch, takes, strict=True) if taken)
     if not given:
         return batch
     made: tuple[Patch, ...] = _call(step, given, ctx)
+    run.ran.append(step.effect)
     if len(made) != len(given):
         raise _broken(step, f"it gave {len(made)} patches for {len(given)}")
     for before, after in zip(given, made, strict=True):
@@ -188,13 +214,13 @@ def _run_patches(step: Step, batch: PatchBatch, ctx: Context) -> PatchBatch:
     return tuple(next(results) if taken else patch for patch, taken in zip(batch, takes, strict=True))
 
 
-def _blend(step: Step | None, piece: Lay, ctx: Context, seed: int) -> Region:
+def _blend(step: Step | None, piece: Lay, ctx: Context) -> Region:
     if step is None:
         alpha = piece.mask[..., None]
         mixed = piece.background + (piece.pixels.astype(np.float32) - piece.background) * alpha
         return Region(mixed.astype(np.float32), piece.rect, piece.mask)
     batch: LayBatch = (piece,)
-    made: RegionBatch = _call(step, batch, _for_step(ctx, step, seed))
+    made: RegionBatch = _call(step, batch, ctx)
     region = made[0] if len(made) == 1 else None
     if region is None or region.pixels.shape != piece.pixels.shape or region.mask.shape != piece.mask.shape:
         raise _broken(step, "it did not give one region of the size that it was handed")
@@ -203,16 +229,17 @@ def _blend(step: Step | None, piece: Lay, ctx: Context, seed: int) -> Region:
     return replace(region, rect=piece.rect)
 
 
-def _run_frame_effect(draft: Draft, everyone: Sequence[Face], step: Step, ctx: Context, seed: int,
-                      earlier: tuple[Region, ...]) -> list[Region]:
-    frame = draft.frame
-    view = FrameView(frame.region(Rect(0, 0, frame.width, frame.height)), tuple(everyone), earlier)
-    made: RegionBatch = _call(step, view, _for_step(ctx, step, seed))
+def _run_frame_effect(run: _Run, everyone: Sequence[Face], step: Step) -> list[Region]:
+    frame = run.draft.frame
+    whole = frame.region(Rect(0, 0, frame.width, frame.height))
+    view = FrameView(whole, tuple(everyone), tuple(run.regions))
+    made: RegionBatch = _call(step, view, run.begin(step))
+    run.ran.append(step.effect)
     for region in made:
         width, height = region.rect.x1 - region.rect.x0, region.rect.y1 - region.rect.y0
         if region.pixels.shape[:2] != (height, width) or region.mask.shape != (height, width):
             raise _broken(step, "it gave a region whose pixels do not fill its rectangle")
-        draft.write(region.rect, region.pixels, region.mask)
+        run.draft.write(region.rect, region.pixels, region.mask)
     return list(made)
 
 

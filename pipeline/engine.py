@@ -17,7 +17,7 @@ from models.errors import Cancelled, InputError, NoFace, RecipeError
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
-from pipeline.chain import Done, FaceJob, Step, make_steps, run_chain
+from pipeline.chain import FaceJob, Step, make_steps, run_chain
 from pipeline.crops import cut
 from pipeline.frame import Frame
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours_of, read_picture, write_picture
@@ -151,22 +151,24 @@ class Engine:
         Raises NoFace where the target has none that the recipe could change, RecipeError (`RECIPE.NO_SUCH_PERSON`,
         `RECIPE.NO_SOURCE`) where the cast names what is not there, ProcessorError, Cancelled.
         """
-        analysis = self.analyse(target, recipe.looking, progress=progress, cancelled=cancelled)
+        analysis = self.analyse(target, recipe.looking, progress=lambda share, stage: progress(share / 2, stage),
+                                cancelled=cancelled)
         _check_cast(recipe, target, analysis, sources)
         _check(cancelled)
-        ctx = Context(cancelled=cancelled, progress=lambda share: progress(0.5 + share / 2, "swap"))
         seed = zlib.crc32(target.id.encode())
-        frame, regions, remarks = target.frame, [], {0: analysis.remarks}
-        used: list[tuple[Effect, ...]] = []
-        for effects, jobs, steps in self._passes(recipe, analysis, target, sources):
-            done: Done = run_chain(frame, jobs, steps, ctx, seed, [report.face for report in analysis.faces])
+        everyone = [report.face for report in analysis.faces]
+        frame, regions, remarks, ran = target.frame, [], {0: analysis.remarks}, []
+        passes = self._passes(recipe, analysis, target, sources)
+        for number, (jobs, steps) in enumerate(passes):
+            ctx = Context(cancelled=cancelled, progress=lambda share, done=number: progress(  # type: ignore[misc]
+                0.5 + (done + share) / len(passes) / 2, "swap"))
+            done = run_chain(frame, jobs, steps, ctx, seed, everyone)
             frame = done.frame
             regions += list(done.regions)
+            ran += list(done.ran)
             remarks.update({n: (*remarks.get(n, ()), *found) for n, found in done.remarks.items()})
-            if jobs:
-                used.append(effects)
         progress(1.0, "swap")
-        return Rendered(frame, target, recipe, _edit(recipe, self.registry, used), tuple(regions), remarks)
+        return Rendered(frame, target, recipe, _edit(ran, self.registry), tuple(regions), remarks)
 
     def save(self, rendered: Rendered, output: Path, *, overwrite: bool = False,
              inputs: Sequence[Path] = ()) -> Written:
@@ -180,7 +182,7 @@ class Engine:
         check_output(output, overwrite, inputs)
 
     def _passes(self, recipe: Recipe, analysis: Analysis, target: Picture, sources: Mapping[str, Source],
-                ) -> list[tuple[tuple[Effect, ...], list[FaceJob], tuple[Step, ...]]]:
+                ) -> list[tuple[list[FaceJob], tuple[Step, ...]]]:
         """The chain over those who get it, then one anonymising pass a style: last, so that nothing is laid over it."""
         jobs: list[FaceJob] = []
         hidden: dict[str, list[FaceJob]] = {}
@@ -192,10 +194,10 @@ class Engine:
                 jobs.append(FaceJob(report.face))
             elif isinstance(choice, Anonymise):
                 hidden.setdefault(choice.style, []).append(FaceJob(report.face))
-        passes = [(recipe.effects, jobs, make_steps(recipe.effects, self.registry))]
+        passes = [(jobs, make_steps(recipe.effects, self.registry))]
         for style, covered in hidden.items():
             effects = make_effects(["anonymise", "feather"], self.registry, {"anonymise": {"style": style}})
-            passes.append((effects, covered, make_steps(effects, self.registry)))
+            passes.append((covered, make_steps(effects, self.registry)))
         return passes
 
     def _source_faces(self, source: Source, target: Picture) -> tuple[SourceFace, ...]:
@@ -244,15 +246,15 @@ def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Ma
                               code="RECIPE.NO_SOURCE")
 
 
-def _edit(recipe: Recipe, registry: Registry, used: Sequence[tuple[Effect, ...]]) -> Edit:
+def _edit(ran: Sequence[Effect], registry: Registry) -> Edit:
     """What the output says of itself: the strongest thing that was done, and with what."""
-    effects = list(dict.fromkeys((effect.processor, effect.version) for chain in used for effect in chain if effect.on))
-    roles = {registry.get(name).spec.role for name, _ in effects}
-    kind: Literal["swap", "enhance", "anonymise"] = "swap" if "swapper" in roles else "enhance"
-    hides = any(isinstance(choice, Anonymise) for choice in (*recipe.cast.values(), recipe.everyone))
-    if hides or any(name == "anonymise" for name, _ in effects):
+    effects = tuple(dict.fromkeys((effect.processor, effect.version) for effect in ran))
+    kind: Literal["swap", "enhance", "anonymise"] = "enhance"
+    if any(registry.get(name).spec.role == "swapper" for name, _ in effects):
+        kind = "swap"
+    if any(name == "anonymise" for name, _ in effects):
         kind = "anonymise"
-    return Edit(effects=tuple(effects), kind=kind, version=VERSION)
+    return Edit(effects=effects, kind=kind, version=VERSION)
 
 
 def changes_anybody(recipe: Recipe) -> bool:
