@@ -3,11 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
+from models.arrays import Pixels
 from models.errors import InputError, NoFace
 from models.face import Box, Face
-from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack
 from pipeline.frame import Frame
 from pipeline.measure import measure_pair
@@ -16,17 +15,13 @@ from pipeline.measure.pair import changed_outside, find_faces
 
 
 @pytest.fixture(scope="module")
-def stack() -> FaceStack:
-    return dlib_stack()
+def portrait(astronaut: Pixels) -> Frame:
+    """The astronaut's head and shoulders, 300 x 280."""
+    return Frame(np.ascontiguousarray(astronaut[:280, 100:400]))
 
 
-@pytest.fixture(scope="module")
-def astronaut() -> Frame:
-    return Frame(np.ascontiguousarray(data.astronaut()[:280, 100:400, ::-1]))
-
-
-def test_a_picture_against_itself(stack: FaceStack, astronaut: Frame) -> None:
-    measured = measure_pair([astronaut], astronaut, astronaut, stack)
+def test_a_picture_against_itself(stack: FaceStack, portrait: Frame) -> None:
+    measured = measure_pair([portrait], portrait, portrait, stack)
     (face,) = measured.faces
     assert face.found_after
     assert face.identity_to_source == face.identity_to_target == face.nme == face.seam == 0
@@ -37,43 +32,43 @@ def test_a_picture_against_itself(stack: FaceStack, astronaut: Frame) -> None:
     assert "below 0.6 is the same person" in measured.to_text()
 
 
-def test_a_shifted_face_has_the_shift_as_its_nme(stack: FaceStack, astronaut: Frame) -> None:
-    moved = Frame(cv2.warpAffine(astronaut.samples, np.float32([[1, 0, 6], [0, 1, 0]]), (300, 280),
+def test_a_shifted_face_has_the_shift_as_its_nme(stack: FaceStack, portrait: Frame) -> None:
+    moved = Frame(cv2.warpAffine(portrait.samples, np.float32([[1, 0, 6], [0, 1, 0]]), (300, 280),
                                  borderMode=cv2.BORDER_REPLICATE))
-    (face,) = measure_pair([], astronaut, moved, stack).faces
+    (face,) = measure_pair([], portrait, moved, stack).faces
     assert face.nme == pytest.approx(6 / face.eye_distance, rel=0.1)
     assert face.identity_to_source is None
 
 
-def test_a_destroyed_face_is_measured_where_it_was(stack: FaceStack, astronaut: Frame) -> None:
-    samples = astronaut.samples.copy()
+def test_a_destroyed_face_is_measured_where_it_was(stack: FaceStack, portrait: Frame) -> None:
+    samples = portrait.samples.copy()
     samples[:] = 128
-    (face,) = measure_pair([astronaut], astronaut, Frame(samples), stack).faces
+    (face,) = measure_pair([portrait], portrait, Frame(samples), stack).faces
     assert not face.found_after
     assert face.identity_to_source is not None
     assert face.light is None
 
 
-def test_pixels_changed_outside_a_mask_are_counted_exactly(stack: FaceStack, astronaut: Frame) -> None:
-    samples = astronaut.samples.copy()
+def test_pixels_changed_outside_a_mask_are_counted_exactly(stack: FaceStack, portrait: Frame) -> None:
+    samples = portrait.samples.copy()
     samples[5, 10:27, 1] ^= 64
     samples[60, 50:60] ^= 1
     mask = np.zeros((280, 300), np.float32)
     mask[55:65, 50:55] = 0.01
-    outside = changed_outside(astronaut, Frame(samples), [], mask)
+    outside = changed_outside(portrait, Frame(samples), [], mask)
     assert (outside.rule, outside.pixels, outside.largest) == ("mask", 17 + 5, 64)
     assert outside.share == pytest.approx(22 / (280 * 300 - 50))
 
 
-def test_without_a_recipe_the_grown_hull_is_what_may_change(stack: FaceStack, astronaut: Frame) -> None:
-    faces = find_faces(astronaut, stack)
+def test_without_a_recipe_the_grown_hull_is_what_may_change(stack: FaceStack, portrait: Frame) -> None:
+    faces = find_faces(portrait, stack)
     below = faces[0].points[:, 1].max() + 0.5 * faces[0].eye_distance
     chin = int(faces[0].points[8, 0])
-    samples = astronaut.samples.copy()
+    samples = portrait.samples.copy()
     samples[int(below) - 3, chin] ^= 1
-    assert changed_outside(astronaut, Frame(samples), faces, None).pixels == 0
+    assert changed_outside(portrait, Frame(samples), faces, None).pixels == 0
     samples[int(below) + 3, chin] ^= 1
-    assert changed_outside(astronaut, Frame(samples), faces, None).pixels == 1
+    assert changed_outside(portrait, Frame(samples), faces, None).pixels == 1
 
 
 def test_changes_of_alpha_and_of_16_bit_samples_count() -> None:
@@ -104,13 +99,13 @@ def _eyes(distance: float) -> np.ndarray:
     return offsets
 
 
-def test_pictures_of_different_size_or_without_faces_are_refused(stack: FaceStack, astronaut: Frame) -> None:
-    smaller = Frame(astronaut.samples[:-1])
+def test_pictures_of_different_size_or_without_faces_are_refused(stack: FaceStack, portrait: Frame) -> None:
+    smaller = Frame(portrait.samples[:-1])
     with pytest.raises(InputError) as size:
-        measure_pair([], astronaut, smaller, stack)
+        measure_pair([], portrait, smaller, stack)
     assert size.value.code == "MEASURE.SIZE"
     grey = Frame(np.full((200, 200, 3), 90, np.uint8))
     with pytest.raises(NoFace):
         measure_pair([], grey, grey, stack)
     with pytest.raises(NoFace, match="source photo 2"):
-        measure_pair([astronaut, grey], astronaut, astronaut, stack)
+        measure_pair([portrait, grey], portrait, portrait, stack)
