@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from models.errors import LikenessError, ProcessorError
+from models.errors import LikenessError, ModelError, ProcessorError
 from models.face import Face
 from pipeline.crops import cut, lay, recut
 from pipeline.frame import Draft, Frame
@@ -83,8 +83,22 @@ def make_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ...
             continue
         step = Step(effect, registry.get(effect.processor)(), params_of(effect, registry))
         if not step.processor.is_identity(step.params):
+            _refuse_unmet(step)
             steps.append(step)
     return tuple(steps)
+
+
+def _refuse_unmet(step: Step) -> None:
+    """Says so where a processor asks for what this engine cannot supply yet, rather than running it without."""
+    needs = step.needs
+    if needs.models:
+        raise ModelError(f"The effect {step.effect.id} ({step.processor.spec.title}) needs the model "
+                         f"{needs.models[0]}.", subject=needs.models[0],
+                         remedy="This version of Likeness runs no models; choose an effect that needs none.")
+    if needs.neighbours != (0, 0) or needs.sound or needs.state != "none" or needs.pre_roll:
+        raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works on clips.",
+                             subject=step.processor.spec.name, code="PROCESSOR.NEEDS_CLIP",
+                             remedy="Choose another effect for pictures.")
 
 
 def make_layers(steps: Sequence[Step]) -> list[tuple[Step, ...]]:

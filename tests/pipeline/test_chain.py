@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from models.errors import Cancelled, ProcessorError
+from models.errors import Cancelled, LikenessError, ProcessorError
 from models.face import Face
 from pipeline.chain import FaceJob, make_layers, make_steps, run_chain
 from pipeline.frame import Frame
@@ -247,3 +247,25 @@ def test_neighbours_that_want_the_same_template_share_one_crop() -> None:
     once = run(chain("aligned", "half", "plain", aligned={"amount": 40}), face_at(150, 100, 50), given=given)
     assert not np.array_equal(once.frame.samples, given.samples)
     assert np.array_equal(twice.frame.samples, once.frame.samples)
+
+
+@processor("hungry", title="Hungry", role="enhancer", version="1.0")
+class Hungry(Lighten):
+    """Asks for more than a picture has."""
+
+    class Params(ProcessorParams):
+        what: Literal["model", "sound"] = Choice("model", help="Which.")
+
+    def is_identity(self, params: Any) -> bool:
+        return False
+
+    def needs(self, params: Any) -> Needs:
+        return Needs(models=("gfpgan",)) if params.what == "model" else Needs(sound=1.0)
+
+
+@pytest.mark.parametrize(("what", "code"), [("model", "MODEL.MISSING"), ("sound", "PROCESSOR.NEEDS_CLIP")])
+def test_what_a_processor_asks_for_and_cannot_have_is_said(what: str, code: str) -> None:
+    registry = Registry([Hungry])
+    with pytest.raises(LikenessError, match="enhancer") as raised:
+        make_steps(make_effects(["hungry"], registry, {"hungry": {"what": what}}), registry)
+    assert raised.value.code == code
