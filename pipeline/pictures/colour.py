@@ -55,6 +55,48 @@ def cmyk_to_rgb(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, byt
                                               "works were converted plainly: colours may be off.")
 
 
+def lab_to_rgb(image: Image.Image) -> tuple[Image.Image, bytes | None, Remark]:
+    """A CIE Lab image in sRGB."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    done = ImageCms.profileToProfile(image, lab, _open(srgb()), outputMode="RGB")
+    if done is None:
+        raise ValueError("no conversion")
+    return done, srgb(), Remark("PICTURE.LAB", "Lab colours were converted to sRGB.")
+
+
+# What a profile needs to mean its colours (ICC.1:2022, section 8): matrix and curves, tables, white, adaptation.
+_COLOUR_TAGS = frozenset((b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC", b"wtpt", b"bkpt", b"chad",
+                          b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"cicp", b"gamt"))
+
+
+def nameless(icc: bytes | None) -> bytes | None:
+    """The profile with its colours alone: no description, device, serial number, copyright or date, in which the name
+    of a person, a camera or a screen may stand. None for a profile that cannot be taken apart."""
+    if icc is None or len(icc) < 132 or icc[36:40] != b"acsp":
+        return None
+    count = int.from_bytes(icc[128:132], "big")
+    tags: list[tuple[bytes, bytes]] = []
+    for at in range(132, 132 + 12 * min(count, 100), 12):
+        start, size = (int.from_bytes(icc[at + part:at + part + 4], "big") for part in (4, 8))
+        if icc[at:at + 4] in _COLOUR_TAGS:
+            tags.append((icc[at:at + 4], icc[start:start + size]))
+    words = "Profile".encode("utf-16-be")
+    tags += [(sign, b"mluc\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x0cenUS" + len(words).to_bytes(4, "big")
+              + b"\x00\x00\x00\x1c" + words) for sign in (b"desc", b"cprt")]
+    at = 132 + 12 * len(tags)
+    table, bodies = len(tags).to_bytes(4, "big"), b""
+    for sign, body in tags:
+        body += b"\x00" * (-len(body) % 4)
+        table += sign + (at + len(bodies)).to_bytes(4, "big") + len(body).to_bytes(4, "big")
+        bodies += body
+    header = bytearray(icc[:128])
+    # Preferred engine, date, platform, maker, model, creator, and the digest: all that tells where it came from.
+    for start, stop in ((4, 8), (24, 36), (40, 44), (48, 56), (80, 100)):
+        header[start:stop] = bytes(stop - start)
+    done = bytes(header) + table + bodies
+    return len(done).to_bytes(4, "big") + done[4:]
+
+
 def in_colours_of(picture: Picture, target: Picture) -> Picture:
     """The picture with its pixels converted into the target's colour profile (both sRGB where they have none).
 

@@ -64,6 +64,14 @@ def clip_refusal(what: str) -> RefusedError:
                         "Clips come in a later version. Give a picture: JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF.")
 
 
+def turn(array: Pixels, orientation: int) -> Pixels:
+    """Stored rows and columns -> upright, for EXIF orientation 1..8 (CIPA DC-008, tag 274)."""
+    turned = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
+              5: lambda a: np.swapaxes(a, 0, 1), 6: lambda a: np.rot90(a, -1),
+              7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2), 8: lambda a: np.rot90(a, 1)}[orientation](array)
+    return np.ascontiguousarray(turned)
+
+
 def from_array(array: Pixels) -> tuple[Pixels, Pixels | None]:
     """(samples, alpha) of an array in Pillow's channel order: (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
     if array.ndim == 2:

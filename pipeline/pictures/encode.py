@@ -10,11 +10,10 @@ import numpy as np
 
 from models.arrays import Pixels
 from pipeline.frame import Frame
-from pipeline.pictures import jpeg, png
-from pipeline.pictures.exif import BrokenExif, tidied
-from pipeline.pictures.formats import FORMATS
+from pipeline.pictures import jpeg, others, png, tiff
+from pipeline.pictures.carry import carried
+from pipeline.pictures.formats import FORMATS, Format
 from pipeline.pictures.picture import Edit, Metadata, Picture
-from pipeline.pictures.xmp import BrokenXmp, stated
 from processors.batches import Remark
 
 
@@ -30,7 +29,7 @@ class Coded:
 @dataclass(frozen=True, slots=True)
 class Job:
     """All that an encoder needs. samples, alpha: already of a depth and kind that the format holds. metadata: already
-    cleaned, its xmp with our statement."""
+    cleaned, its xmp with our statement. quality: what was asked for, or None; usual: the format's own."""
 
     samples: Pixels
     alpha: Pixels | None
@@ -38,15 +37,13 @@ class Job:
     icc: bytes | None
     metadata: Metadata
     quality: int | None
-
-    @property
-    def xmp(self) -> bytes:
-        return self.metadata.xmp or b""
+    usual: int
 
 
 def _jpeg(job: Job) -> bytes:
-    data = jpeg.encode(job.samples, quality=job.quality, coding=job.like.jpeg, original=job.like.frame.samples,
-                       orientation=job.like.turned, icc=job.icc, comment=job.metadata.comment, dpi=job.metadata.dpi)
+    data = jpeg.encode(job.samples, quality=job.quality, usual=job.usual, coding=job.like.jpeg,
+                       original=job.like.frame.samples, orientation=job.like.turned, icc=job.icc,
+                       comment=job.metadata.comment, dpi=job.metadata.dpi)
     return jpeg.with_segments(data, job.metadata.exif, job.metadata.xmp, job.metadata.photoshop)
 
 
@@ -55,57 +52,84 @@ def _png(job: Job) -> bytes:
                            xmp=job.metadata.xmp, dpi=job.metadata.dpi, kept=job.metadata.chunks)
 
 
+def _tiff(job: Job) -> bytes:
+    return tiff.encode(job.samples, job.alpha, icc=job.icc, metadata=job.metadata,
+                       premultiplied=job.like.premultiplied, compressed=job.like.compressed)
+
+
+def _webp(job: Job) -> bytes:
+    return others.encode_webp(job.samples, job.alpha, lossless=job.quality is None and job.like.lossless,
+                              quality=job.quality or job.usual, icc=job.icc, metadata=job.metadata)
+
+
+def _bmp(job: Job) -> bytes:
+    return others.encode_bmp(job.samples, job.alpha, dpi=job.metadata.dpi)
+
+
+def _heic(job: Job) -> bytes:
+    return others.encode_heic(job.samples, job.alpha, quality=job.quality or job.usual, icc=job.icc,
+                              metadata=job.metadata)
+
+
+def _avif(job: Job) -> bytes:
+    return others.encode_avif(job.samples, job.alpha, quality=job.quality or job.usual, icc=job.icc,
+                              metadata=job.metadata)
+
+
 ENCODERS: dict[str, Callable[[Job], bytes]] = {
     "jpeg": _jpeg,
     "png": _png,
+    "webp": _webp,
+    "tiff": _tiff,
+    "bmp": _bmp,
+    "heic": _heic,
+    "avif": _avif,
 }
 
 
 def encode(frame: Frame, like: Picture, format: str, *, edit: Edit, quality: int | None) -> Coded:
     """The frame as a file of this format, like the input in everything else that the format holds."""
-    fitted, notes = _fitted(frame, format)
-    metadata, more = _metadata(like, edit)
-    job = Job(fitted.samples, fitted.alpha, like, like.icc, metadata, quality)
+    fitted, notes = _fitted(frame, like, FORMATS[format])
+    metadata, icc, more = carried(like, format, edit)
+    job = Job(fitted.samples, fitted.alpha, like, icc, metadata, quality, FORMATS[format].quality or 100)
     data = ENCODERS[format](job)
     sidecar = None if FORMATS[format].xmp else metadata.xmp
     return Coded(data, sidecar, (*notes, *more))
 
 
-def _fitted(frame: Frame, format: str) -> tuple[Frame, tuple[Remark, ...]]:
+def _fitted(frame: Frame, like: Picture, holds: Format) -> tuple[Frame, tuple[Remark, ...]]:
     """The frame with what the format cannot hold taken out, and words about it."""
-    holds, notes = FORMATS[format], []
+    notes: list[Remark] = []
     if frame.depth > holds.depth:
+        notes.append(Remark("OUTPUT.DEPTH", f"{holds.title} is written with {holds.depth} bits a sample: the finer "
+                            "steps were rounded off. PNG and TIFF keep 16.", {"bits": holds.depth}))
+    if frame.depth > holds.depth == 8:
         alpha = None if frame.alpha is None else cv2.convertScaleAbs(frame.alpha, alpha=1 / 257)
         frame = replace(frame, samples=cv2.convertScaleAbs(frame.samples, alpha=1 / 257), alpha=alpha)
-        notes.append(Remark("OUTPUT.DEPTH", f"{holds.title} holds 8 bits a sample: the others were rounded off. PNG "
-                            "and TIFF keep them."))
     if frame.alpha is not None and not holds.alpha:
-        frame = replace(frame, samples=_on_white(frame), alpha=None)
+        frame = replace(frame, samples=_on_white(frame, like.premultiplied), alpha=None)
         notes.append(Remark("OUTPUT.ALPHA", f"{holds.title} has no transparency: the picture was laid on white. PNG, "
                             "WebP and TIFF keep it."))
+    elif frame.alpha is not None and like.premultiplied and holds.name != "tiff":
+        frame = replace(frame, samples=_divided(frame))
     return frame, tuple(notes)
 
 
-def _on_white(frame: Frame) -> Pixels:
+def _share(frame: Frame) -> Pixels:
     assert frame.alpha is not None
-    alpha = frame.alpha if frame.grey else frame.alpha[..., None]
-    share = alpha.astype(np.float32) / 255
-    return np.rint(frame.samples * share + 255 * (1 - share)).astype(np.uint8)
+    alpha: Pixels = np.divide(frame.alpha, np.iinfo(frame.alpha.dtype).max, dtype=np.float32)
+    return alpha if frame.grey else alpha[..., None]
 
 
-def _metadata(like: Picture, edit: Edit) -> tuple[Metadata, tuple[Remark, ...]]:
-    if edit.kind == "anonymise":
-        return Metadata(xmp=stated(edit, None), dpi=like.metadata.dpi), ()
-    notes: list[Remark] = []
-    exif = like.metadata.exif
-    try:
-        exif = tidied(exif, sides_swapped=like.turned >= 5) if exif else None
-    except BrokenExif:
-        exif = None
-        notes.append(Remark("OUTPUT.EXIF_DROPPED", "The input's EXIF is damaged and was left out."))
-    try:
-        xmp = stated(edit, like.metadata.xmp)
-    except BrokenXmp:
-        xmp = stated(edit, None)
-        notes.append(Remark("OUTPUT.XMP_DROPPED", "The input's XMP is damaged and was left out."))
-    return replace(like.metadata, exif=exif, xmp=xmp), tuple(notes)
+def _on_white(frame: Frame, premultiplied: bool) -> Pixels:
+    share, white = _share(frame), np.iinfo(frame.samples.dtype).max
+    colours = frame.samples.astype(np.float32) * (1 if premultiplied else share)
+    return np.clip(np.rint(colours + white * (1 - share)), 0, white).astype(frame.samples.dtype)
+
+
+def _divided(frame: Frame) -> Pixels:
+    """Colours with alpha no longer in them, for formats that keep the two apart."""
+    white = np.iinfo(frame.samples.dtype).max
+    colours = frame.samples.astype(np.float32) / np.maximum(_share(frame), 1 / white)
+    done: Pixels = np.clip(np.rint(colours), 0, white).astype(frame.samples.dtype)
+    return done

@@ -22,7 +22,7 @@ class Entry(NamedTuple):
 
     tag: int
     kind: int
-    count: int
+    number: int
     at: int
     value_at: int
     length: int
@@ -72,7 +72,7 @@ def first_directory(block: bytes) -> Directory:
 
 
 def _number(block: bytes, entry: Entry | None) -> int | None:
-    if entry is None or entry.count < 1 or entry.kind not in (3, 4):
+    if entry is None or entry.number < 1 or entry.kind not in (3, 4):
         return None
     return int(struct.unpack_from(order_of(block) + ("H" if entry.kind == 3 else "I"), block, entry.value_at)[0])
 

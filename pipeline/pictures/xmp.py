@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from xml.dom import minidom
 
 from defusedxml import minidom as safe_minidom
@@ -67,7 +68,7 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
     _drop(rdf, _OURS)
     about = _element(document, rdf, RDF, "Description")
     about.setAttributeNS(RDF, "rdf:about", _about(rdf))
-    when = None if edit.kind == "anonymise" else (now or datetime.now(timezone.utc)).isoformat(timespec="seconds")
+    when = None if edit.kind == "anonymise" else (now or datetime.now(UTC)).isoformat(timespec="seconds")
     tool = f"Likeness {edit.version}"
     _text(document, about, IPTC_EXT, "DigitalSourceType", SOURCE_TYPES[edit.kind])
     if edit.kind == "anonymise" or not _find(rdf, XMP, "CreatorTool"):
@@ -83,7 +84,7 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
     if edit.recipe_id and edit.kind != "anonymise":
         _text(document, about, LIKENESS, "Recipe", edit.recipe_id)
     _add_event(document, about, history, edit, tool, when)
-    body = document.documentElement.toxml()
+    body = _root(document).toxml()
     return f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>{body}<?xpacket end="w"?>'.encode()
 
 
@@ -122,18 +123,24 @@ def _parse(packet: bytes) -> minidom.Document:
 
 def _empty() -> minidom.Document:
     document = minidom.getDOMImplementation().createDocument(X, "x:xmpmeta", None)
-    document.documentElement.setAttributeNS(_XMLNS, "xmlns:x", X)
-    _element(document, document.documentElement, RDF, "RDF")
+    _root(document).setAttributeNS(_XMLNS, "xmlns:x", X)
+    _element(document, _root(document), RDF, "RDF")
     return document
 
 
-def _rdf_of(document: minidom.Document) -> minidom.Element:
+def _root(document: minidom.Document) -> minidom.Element:
     root = document.documentElement
+    if root is None:
+        raise BrokenXmp("there is nothing in it")
+    return root
+
+
+def _rdf_of(document: minidom.Document) -> minidom.Element:
+    root = _root(document)
     found = [root] if root.namespaceURI == RDF and root.localName == "RDF" else root.getElementsByTagNameNS(RDF, "RDF")
     if not found:
         raise BrokenXmp("there is no rdf:RDF in it")
-    first: minidom.Element = found[0]
-    return first
+    return found[0]
 
 
 def _descriptions(rdf: minidom.Element) -> list[minidom.Element]:
@@ -195,8 +202,12 @@ def _value(rdf: minidom.Element, space: str, name: str) -> str | None:
     for description, node in _find(rdf, space, name):
         if node is None:
             return str(description.getAttributeNS(space, name))
-        return "".join(n.data for n in node.childNodes if n.nodeType == n.TEXT_NODE).strip()
+        return _words(node)
     return None
+
+
+def _words(node: Any) -> str:
+    return "".join(n.data for n in node.childNodes if n.nodeType == n.TEXT_NODE).strip()
 
 
 def provenance_of(packet: bytes) -> Provenance | None:
@@ -205,8 +216,8 @@ def provenance_of(packet: bytes) -> Provenance | None:
     version, kind = _value(rdf, LIKENESS, "Version"), _value(rdf, LIKENESS, "Kind")
     if version is None or kind is None:
         return None
-    effects = [item.firstChild.data.rpartition(" ")[::2] for _, node in _find(rdf, LIKENESS, "Effects")
-               if node is not None for item in node.getElementsByTagNameNS(RDF, "li") if item.firstChild is not None]
+    effects = [_words(item).rpartition(" ")[::2] for _, node in _find(rdf, LIKENESS, "Effects")
+               if node is not None for item in node.getElementsByTagNameNS(RDF, "li")]
     return Provenance(version, kind, tuple((name, number) for name, number in effects),
                       _value(rdf, IPTC_EXT, "DigitalSourceType") or "", _value(rdf, LIKENESS, "Recipe"),
                       _value(rdf, XMP, "ModifyDate"))
