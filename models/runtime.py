@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import platform
+import sys
 from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -15,6 +17,15 @@ FATAL = 4
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-directml", "onnxruntime-openvino", "onnxruntime-qnn",
             "onnxruntime-rocm", "onnxruntime-training", "onnxruntime-migraphx")
 """Distributions that all unpack into the folder `onnxruntime` (onnxruntime-extensions does not)."""
+
+
+WANTED_OPENCV = "opencv-python-headless"
+
+
+def wanted_runtime(system: str = sys.platform, machine: str | None = None) -> str:
+    """The one distribution of ONNX Runtime that pyproject.toml asks for on this platform."""
+    gpu = system in ("linux", "win32") and (machine or platform.machine()) in ("x86_64", "AMD64")
+    return "onnxruntime-gpu" if gpu else "onnxruntime"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from models.catalogue import CatalogueRow, load_catalogue, verify
 from models.errors import LikenessError, ModelError
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
-from models.runtime import Provider, duplicates, try_providers
+from models.runtime import WANTED_OPENCV, Provider, duplicates, try_providers, wanted_runtime
 from pipeline.version import VERSION
 from processors.registry import Problem
 
@@ -105,7 +105,8 @@ def _astronaut() -> Pixels:
     import cv2
     from skimage import data
 
-    return np.asarray(cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR))
+    picture: Pixels = data.astronaut()  # type: ignore[no-untyped-call]
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
 def check_device(trial: Callable[[], tuple[Provider, ...]] = try_providers) -> tuple[Row, ...]:
@@ -161,9 +162,11 @@ def check_duplicates(installed: Iterable[str] | None = None) -> Row:
     if not found:
         return Row("duplicates", "ok", "ONNX Runtime and OpenCV are installed once each")
     names = [name for rows in found.values() for name in rows]
+    wanted = [name for name in (wanted_runtime(), WANTED_OPENCV) if name in names]
     words = "; ".join(f"{kind} is installed {len(rows)} times ({', '.join(rows)})" for kind, rows in found.items())
     return Row("duplicates", "remark", f"{words}: they overwrite each other's files.",
-               f"Run `python3 -m uv pip uninstall {' '.join(names)}`, then `python3 -m uv sync`.",
+               # An exact sync takes the others away; their files went over those of the one that stays.
+               f"Run `python3 -m uv sync {' '.join(f'--reinstall-package {name}' for name in wanted)}`.",
                {"installed": names})
 
 
