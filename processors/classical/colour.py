@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Pixels
-from processors.classical.filters import Plane, from_lab, resize, spread, to_lab
+from models.arrays import Mask, Pixels
+from processors.classical.filters import Plane, blur, from_lab, resize, smoothstep, spread, to_lab
 from processors.classical.tone import Areas, robust_std
 
 # Numbers from the study's recipe, step 13.
@@ -14,6 +14,8 @@ _SIGMA = 0.20
 _LIMIT = 30.0
 _CURVE_LIMIT = 25.0
 _KNOTS = 7
+# Single spots of a skin keep at most three deviations of the other skin's chroma: past that they read as a rash.
+_SPOTS = 3.0
 
 
 def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Areas, strength: float) -> Pixels:
@@ -27,32 +29,100 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
         return pixels
     width = _SIGMA * areas.unit
     low_own, low_aim = spread(own[..., 1:], areas.skin, width), spread(aim[..., 1:], areas.skin, width)
-    shift = np.clip(low_aim - low_own, -_LIMIT, _LIMIT) * (1 - 0.5 * areas.feature)[..., None]
+    shift = _feature_shift(np.clip(low_aim - low_own, -_LIMIT, _LIMIT), own, aim, areas)
     level = max(float(np.median(own[..., 0][chosen])), 1.0)
-    ratio = np.array([_ratio(own[..., c + 1] - low_own[..., c], aim[..., c + 1] - low_aim[..., c], areas.skin)
-                      for c in (0, 1)], np.float32)
-    keep = 1 + (ratio - 1) * areas.skin[..., None]
+    deviation = [robust_std(aim[..., c + 1][chosen] - low_aim[..., c][chosen]) for c in (0, 1)]
+    ratio = np.array([_ratio(own[..., c + 1] - low_own[..., c], deviation[c], chosen) for c in (0, 1)], np.float32)
     knots = np.linspace(*np.percentile(own[..., 0][chosen], (2, 98)), _KNOTS)
-    moved = low_own + (own[..., 1:] - low_own) * keep + shift
-    curve = _curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots) - _curve(
-        own[..., 0][chosen], moved[chosen], knots)
-    curve = np.clip(curve, -_CURVE_LIMIT, _CURVE_LIMIT)
+    moved = low_own + (own[..., 1:] - low_own) * ratio + shift
+    curve = np.clip(_curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
+                    - _curve(own[..., 0][chosen], moved[chosen], knots), -_CURVE_LIMIT, _CURVE_LIMIT)
 
     lab = to_lab(np.clip(pixels, 0, 255))
     lightness, shape = lab[..., 0], lab.shape[:2]
-    low, keep, shift, feature = (resize(np.asarray(p, np.float32), shape)
-                                 for p in (low_own, keep, shift, areas.feature))
+    low, shift, feature, skin = (resize(np.asarray(p, np.float32), shape)
+                                 for p in (low_own, shift, areas.feature, areas.plain))
     dim = np.clip(lightness / np.float32(level), 0, 1.1)[..., None]
     by_lightness = np.stack([np.interp(lightness, knots, curve[:, c]) for c in (0, 1)], axis=-1)
-    change = (lab[..., 1:] - low) * (keep - 1) + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * dim
-    lab[..., 1:] += np.float32(strength) * change.astype(np.float32)
+    detail = lab[..., 1:] - low
+    limit = np.maximum(_SPOTS * np.array(deviation, np.float32), 5.0)
+    calm = limit * np.tanh(detail * ratio / limit)
+    change = (calm - detail) * skin[..., None]
+    change = change + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * dim * _tinted(lab, low)
+    chroma = lab[..., 1:] + change.astype(np.float32)
+    chroma = _without_colour(chroma, own, aim, low_aim, areas)
+    lab[..., 1:] += np.float32(strength) * (chroma - lab[..., 1:])
     return from_lab(lab)
 
 
-def _ratio(own: Plane, aim: Plane, skin: Plane) -> float:
-    chosen = skin > 0.5
-    s, t = robust_std(own[chosen]), robust_std(aim[chosen])
-    return float(np.clip(t / s, 0.5, 1.2)) if s > 0.1 else 1.0
+def settle(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Areas, sigma: float, strength: float) -> Pixels:
+    """A last broad correction on skin, of what limits and curves left over; features get a third of it."""
+    own, aim = to_lab(np.clip(small, 0, 255)), to_lab(small_target)
+    even = areas.skin * _even(own[..., 0], areas) * _even(aim[..., 0], areas)
+    rest = spread(aim - own, even, sigma * areas.unit)
+    rest = np.clip(rest, -12, 12) * np.float32(strength) * (1 - 0.7 * areas.feature)[..., None]
+    lab = to_lab(np.clip(pixels, 0, 255))
+    return from_lab(lab + resize(rest.astype(np.float32), lab.shape[:2]))
+
+
+def _even(lightness: Plane, areas: Areas) -> Plane:
+    """1 on even skin, towards 0 on brows, folds and nostrils, whose darkness is no light."""
+    away = (lightness - spread(lightness, areas.skin, 0.1 * areas.unit)) / 5
+    return np.asarray(1 / (1 + away**4), np.float32)
+
+
+def _tinted(lab: Plane, skin: Plane) -> Plane:
+    """(H, W, 1): how much of the skin's tint a pixel has, .3 to 1: eye whites, teeth and spectacles have little, and a
+    shift that suits skin would turn them blue or orange. skin: (H, W, 2) the skin's broad chroma."""
+    strength = (skin * skin).sum(axis=-1)
+    share = (lab[..., 1:] * skin).sum(axis=-1) / np.maximum(strength, 1)
+    # Skin without chroma (black and white) has no tint to tell by: everything moves.
+    return np.where(strength > 16, np.clip(1.5 * share, 0.3, 1), 1)[..., None].astype(np.float32)
+
+
+def _feature_shift(shift: Plane, own: Plane, aim: Plane, areas: Areas) -> Plane:
+    """In eyes, lips and mouth half of the skin's shift (whites and teeth would turn to skin), and half of what brings
+    the feature's mean to that of the target's."""
+    for new, old in areas.groups:
+        mean_new, mean_old = _mean(own[..., 1:], new), _mean(aim[..., 1:], old)
+        if mean_new is None or mean_old is None:
+            continue
+        wanted = 0.5 * shift + 0.5 * np.clip(mean_old - mean_new, -_LIMIT, _LIMIT)
+        weight = blur(new, 0.03 * areas.unit)[..., None]
+        shift = shift + (wanted - shift) * weight
+    return shift.astype(np.float32)
+
+
+def _mean(plane: Plane, mask: Mask) -> NDArray[np.float32] | None:
+    total = float(mask.sum())
+    if total < 2:
+        return None
+    return np.asarray((plane * mask[..., None]).sum(axis=(0, 1)) / total, np.float32)
+
+
+def _without_colour(chroma: Plane, own: Plane, aim: Plane, low_aim: Plane, areas: Areas) -> Plane:
+    """A picture in black and white stays so; a black and white photo takes the colour of the face it goes on."""
+    shape = chroma.shape[:2]
+    colourful = [float(smoothstep(np.asarray((np.percentile(_vividness(lab), 95) - 2) / 3, np.float32)))
+                 for lab in (own, aim)]
+    if colourful[0] < 1:
+        there = resize(blur(aim[..., 1:], 0.03 * areas.unit), shape)
+        chroma = there + (chroma - there) * np.float32(colourful[0])
+    if colourful[1] < 1:
+        there = resize(low_aim, shape)
+        chroma = there + (chroma - there) * np.float32(colourful[1])
+    return chroma
+
+
+def _vividness(lab: Plane) -> Plane:
+    """Distance from the picture's mean chroma: a sepia print is as colourless as a grey one."""
+    away = lab[..., 1:] - np.median(lab[..., 1:], axis=(0, 1))
+    return np.asarray(np.hypot(away[..., 0], away[..., 1]), np.float32)
+
+
+def _ratio(own: Plane, deviation: float, chosen: NDArray[np.bool_]) -> float:
+    is_ = robust_std(own[chosen])
+    return float(np.clip(deviation / is_, 0.5, 1.2)) if is_ > 0.1 else 1.0
 
 
 def _curve(lightness: Plane, chroma: Plane, knots: NDArray[np.float64]) -> NDArray[np.float64]:

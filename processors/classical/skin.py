@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from models.arrays import Mask, Pixels, Points
 from processors.batches import Crop
 from processors.classical import points as parts
-from processors.classical.filters import Plane, blur, guided_coefficients, luminance, reduced, resize, smoothstep, to_lab
+from processors.classical.filters import (
+    Plane,
+    blur,
+    guided_coefficients,
+    luminance,
+    reduced,
+    resize,
+    smoothstep,
+    to_lab,
+)
 from processors.classical.notes import once
 
 WORK = 60.0
@@ -101,7 +110,7 @@ def _learn(pixels: Pixels, points: Points, eye_distance: float, inside: Mask | N
     # 1 up to a distance of 3 robust spreads, 0 from 5.5: Gaussian skin stays, hair and cloth go.
     likely = 1 - smoothstep((np.sqrt((z * z).sum(axis=-1)) - 3) / 2.5)
     likely = likely * _smooth_texture(lab[..., 0], sample, unit)
-    mask = _tidy(likely, sample, unit)
+    mask = _tidy(np.maximum(likely, inner_features(pts, shape, unit)), sample, unit)
     a, b = guided_coefficients(mask, luminance(small) * np.float32(1 / 255), max(round(0.05 * unit), 1), 4e-4)
     return Skin(scale, mask, a, b, expected, lab, sample)
 
@@ -146,12 +155,21 @@ def features(points: Points, shape: tuple[int, int], eye_distance: float, margin
     return found
 
 
+def inner_features(points: Points, shape: tuple[int, int], eye_distance: float) -> Mask:
+    """(H, W): each eye together with its brow and what lies between, which is dark and uneven on any face, and .04 eye
+    distances round them: always taken for face."""
+    above = parts.brows(points, eye_distance)
+    areas = [np.vstack([parts.grown(eye, 1.3), brow]) for eye, brow in zip(parts.eyes(points), above, strict=True)]
+    found = parts.fill(shape, *areas)
+    reach = 2 * max(round(0.04 * eye_distance), 1) + 1
+    return cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+
+
 def face_mask(crop: Crop) -> Mask:
     """(H, W) 0..1: skin above the eye line, trusted geometry below it, features always (study: a skin classifier
     drops shaded cheeks, so below the eyes the outline of the points is the better judge)."""
     shape, size = crop.pixels.shape[:2], crop.eye_distance
     above = eye_line(crop.points, shape, size)
     mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
-    inner = parts.fill(shape, *(parts.grown(p, 1.3) for p in parts.eyes(crop.points)),
-                       *parts.brows(crop.points, size))
+    inner = inner_features(crop.points, shape, size)
     return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)

@@ -21,14 +21,16 @@ _MAX_RGB = 3.5
 class Areas:
     """Working-size masks of one face's window. unit: eye distance in working pixels.
 
-    skin: common to both faces, features cut out. feature: eyes and lips, soft edges. inner: skin and features: where
-    the result will show.
+    skin: common to both faces, features cut out with a margin. plain: everything but eyes, brows and lips, soft edges.
+    feature: eyes and lips, soft edges. groups: of each eye, the lips and the open mouth, where the new face and where
+    the old face has it.
     """
 
     unit: float
     skin: Mask
+    plain: Mask
     feature: Mask
-    inner: Mask
+    groups: tuple[tuple[Mask, Mask], ...]
 
 
 def robust_std(values: Plane) -> float:

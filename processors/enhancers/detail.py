@@ -1,11 +1,12 @@
-"""Sharpness and grain of the face matched to the picture round it; denoising and sharpening on request."""
+"""Sharpness, texture and grain of the face matched to the picture round it; smoothing and sharpening on request."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Mask, Pixels
 from processors.base import Needs, Processor
@@ -18,14 +19,18 @@ from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
 
+_FINEST = 0.03  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
+_GAIN = (0.3, 1.6)  # more than this would bring out JPEG blocks, less would look like wax
+
 
 @processor("detail", title="Detail", role="enhancer", version="1.0")
 class Detail(Processor):
-    """Matches the face's blur and grain to the picture, and sharpens or calms it."""
+    """Matches the face's sharpness, texture and grain to the picture, and sharpens or calms it."""
 
     class Params(ProcessorParams):
-        match: float = Slider(1.0, ge=0, le=1, help="How far blur and sharpness follow the picture round the face.")
-        grain: float = Slider(1.0, ge=0, le=1, help="How much of the picture's grain is laid over the face.")
+        match: float = Slider(1.0, ge=0, le=1, help="How far sharpness follows the face that was there.")
+        grain: float = Slider(1.0, ge=0, le=1, help="How much of the picture's own grain and pores is laid over a "
+                                                    "face that lacks them.")
         sharpen: float = Slider(0.0, ge=0, le=1, help="Brings out edges and pores without halos.")
         smooth: float = Slider(0.0, ge=0, le=1, help="Calms noise and pores; edges stay.")
 
@@ -39,54 +44,110 @@ class Detail(Processor):
         return tuple(_refine(patch, params, ctx.random) for patch in batch)
 
 
+@dataclass(frozen=True, slots=True)
+class _Area:
+    """The part of the crop to refine. face: where, soft; skin: flags of plain skin; feature: eyes, brows, lips, soft."""
+
+    place: tuple[slice, slice]
+    face: Mask
+    skin: NDArray[np.bool_]
+    feature: Mask
+
+
 def _refine(patch: Patch, params: Detail.Params, random: np.random.Generator) -> Patch:
-    crop, size = patch.crop, patch.crop.eye_distance
-    pixels, original = np.asarray(patch.pixels, np.float32), np.asarray(crop.pixels, np.float32)
-    face = _face(patch)
-    skin = _skin(patch)
-    if params.match > 0:
-        pixels = _match_sharpness(pixels, original, skin, size, params.match)
+    area = _area(patch)
+    if area is None:
+        return patch
+    size = patch.crop.eye_distance
+    given = np.asarray(patch.pixels[area.place], np.float32)
+    pixels = given
+    changed = patch.source_clean is not None
+    if changed and (params.match > 0 or params.grain > 0):
+        original = np.asarray(patch.crop.pixels[area.place], np.float32)
+        pixels = match_texture(pixels, original, area.skin, area.feature, size, params.match, params.grain, random)
     if params.smooth > 0:
-        pixels = _smooth(pixels, size, params.smooth)
+        pixels = smoothed(pixels, size, params.smooth)
     if params.sharpen > 0:
-        pixels = _sharpen(pixels, size, params.sharpen)
-    if params.grain > 0:
-        pixels = _add_grain(pixels, original, skin, params.grain, random)
-    result = np.clip(patch.pixels + (pixels - patch.pixels) * face[..., None], 0, 255)
-    return replace(patch, pixels=np.rint(result).astype(np.uint8) if patch.pixels.dtype == np.uint8
-                   else result.astype(patch.pixels.dtype))
+        pixels = sharpened(pixels, size, params.sharpen)
+    mixed = np.clip(given + (pixels - given) * area.face[..., None], 0, 255)
+    result = patch.pixels.copy()
+    result[area.place] = np.rint(mixed) if result.dtype == np.uint8 else mixed
+    return replace(patch, pixels=result)
 
 
-def _face(patch: Patch) -> Mask:
-    """Where there is anything to refine: the changed pixels, or the face where nothing was changed yet."""
+def _area(patch: Patch) -> _Area | None:
+    crop, size, shape = patch.crop, patch.crop.eye_distance, patch.pixels.shape[:2]
+    low = np.maximum(np.floor(crop.points.min(axis=0) - (0.2 * size, 0.7 * size)), 0).astype(int)
+    high = np.minimum(np.ceil(crop.points.max(axis=0) + 0.2 * size) + 1, (shape[1], shape[0])).astype(int)
+    if (high - low < 8).any():
+        return None
+    place = (slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
+    window = (int(high[1] - low[1]), int(high[0] - low[0]))
+    points = crop.points - low
+    inner = parts.fill(window, np.vstack([points[1:16] * 0.85 + points[30] * 0.15, points[17:27]]))
+    feature = features(points, window, size)
+    skin = inner * (1 - features(points, window, size, 0.08)) > 0.5
     if patch.source_clean is None:
-        return parts.fill(patch.pixels.shape[:2], parts.grown(patch.crop.points, 1.2))
-    changed = (patch.pixels != patch.crop.pixels).any(axis=2).astype(np.uint8)
-    return cv2.morphologyEx(changed, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)).astype(np.float32)
-
-
-def _skin(patch: Patch) -> Mask:
-    """Flags of cheeks, nose and chin without eyes, brows and lips: plain skin in both faces."""
-    crop, size = patch.crop, patch.crop.eye_distance
-    shape = patch.pixels.shape[:2]
-    inner = parts.fill(shape, np.vstack([crop.points[1:16] * 0.85 + crop.points[30] * 0.15, crop.points[17:27]]))
-    inner = inner * (1 - features(crop.points, shape, size, 0.10))
-    if patch.source_clean is not None:
-        inner = inner * (patch.source_clean > 0.5)
+        face = parts.fill(window, parts.grown(points, 1.1))
+    else:
+        face = np.ones(window, np.float32)  # the masks decide later; here every changed pixel is treated alike
+        skin &= patch.source_clean[place] > 0.5
     if crop.inside is not None:
-        inner = inner * crop.inside
-    return (inner > 0.5).astype(np.float32)
+        skin &= crop.inside[place] > 0.5
+    sigma = max(0.03 * size, 0.5)
+    return _Area(place, cv2.GaussianBlur(face, (0, 0), sigma), skin, cv2.GaussianBlur(feature, (0, 0), sigma))
 
 
-def _bands(y: Plane, skin: Mask, size: float) -> tuple[float, float]:
-    return 0.0, 0.0
+def _energy(band: Plane, chosen: NDArray[np.bool_]) -> float:
+    """1.4826 times the median size (a normal distribution's deviation): single hairs and edges do not decide."""
+    values = band[chosen]
+    return float(1.4826 * np.median(np.abs(values))) if values.size >= 16 else 0.0
 
 
-def _match_sharpness(pixels: Pixels, original: Pixels, skin: Mask, size: float, amount: float) -> Pixels:
-    return pixels
+def match_texture(
+    pixels: Pixels, original: Pixels, skin: NDArray[np.bool_], feature: Mask, size: float, match: float, grain: float,
+    random: np.random.Generator,
+) -> Pixels:
+    """Each octave finer than .03 eye distances gets the energy that the face had before.
+
+    On skin that is too smooth, the picture's own texture fills in what is missing: it has the right grain, blur and
+    colour noise. Octaves: Gaussians of 1, 2, 4, 8 pixels.
+    """
+    if int(skin.sum()) < 32:
+        return pixels
+    lips_eyes = feature > 0.5
+    new, old = pixels, original
+    change = np.zeros_like(pixels)
+    sigma = 1.0
+    while sigma <= max(_FINEST * size, 1.0) and sigma <= 8:
+        step = sigma if sigma == 1 else sigma * 0.866  # from the Gaussian of half the width to this one
+        new_low, old_low = (cv2.GaussianBlur(p, (0, 0), step, borderType=cv2.BORDER_REFLECT_101) for p in (new, old))
+        band, own = new - new_low, old - old_low
+        y, own_y = luminance(band), luminance(own)
+        change += _matched(band, own, (_energy(y, skin), _energy(own_y, skin)),
+                           (_energy(y, lips_eyes), _energy(own_y, lips_eyes)), feature, match, grain, random) - band
+        new, old, sigma = new_low, old_low, sigma * 2
+    return pixels + change
 
 
-def _smooth(pixels: Pixels, size: float, amount: float) -> Pixels:
+def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_features: tuple[float, float], feature: Mask,
+             match: float, grain: float, random: np.random.Generator) -> Pixels:
+    """One octave, (H, W, 3). on_skin, on_features: energies of the new face and of the old one there."""
+    is_, was = on_skin
+    gain = float(np.clip(was / max(is_, 1e-3), *_GAIN)) ** match
+    # Features are the source's; only a picture that is blurred there as well may blur them, and sharpening is mild.
+    feature_gain = float(np.clip(on_features[1] / max(on_features[0], 1e-3), 0.4, 1.25)) ** match
+    feature_gain = max(feature_gain, min(gain, 1.0)) if feature_gain < 1 else feature_gain
+    result = band * (gain + (feature_gain - gain) * feature)[..., None].astype(np.float32)
+    lacking = was**2 - (gain * is_) ** 2
+    if grain > 0 and lacking > 0 and was > 0:
+        weight = grain * np.sqrt(lacking) / was
+        texture = np.clip(own, -3 * was, 3 * was)  # wrinkles and stray hairs of the old face are no texture
+        result += np.float32(weight) * texture * (1 - feature)[..., None]
+    return result
+
+
+def smoothed(pixels: Pixels, size: float, amount: float) -> Pixels:
     """Edge-preserving: the guided filter of each picture by its own luminance."""
     guide = luminance(pixels) * np.float32(1 / 255)
     radius = max(round(0.02 * size), 1)
@@ -97,13 +158,9 @@ def _smooth(pixels: Pixels, size: float, amount: float) -> Pixels:
     return pixels + np.float32(amount) * (np.stack(planes, axis=-1) - pixels)
 
 
-def _sharpen(pixels: Pixels, size: float, amount: float) -> Pixels:
+def sharpened(pixels: Pixels, size: float, amount: float) -> Pixels:
     """Detail under strong edges is raised, the edges themselves are not, so that no halos come."""
     guide = luminance(pixels) * np.float32(1 / 255)
     a, b = guided_coefficients(guide, guide, max(round(0.02 * size), 1), 2e-3)
     fine = (guide - (a * guide + b)) * 255
     return pixels + np.clip(np.float32(1.5 * amount) * fine, -12, 12)[..., None]
-
-
-def _add_grain(pixels: Pixels, original: Pixels, skin: Mask, amount: float, random: np.random.Generator) -> Pixels:
-    return pixels

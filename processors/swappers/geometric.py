@@ -14,7 +14,7 @@ from processors.base import Needs, Processor
 from processors.batches import Crop, Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
-from processors.classical.colour import match_colour
+from processors.classical.colour import match_colour, settle
 from processors.classical.filters import blur, reduced, resize
 from processors.classical.identity import destination, identity_offset
 from processors.classical.pose import forehead
@@ -33,6 +33,9 @@ from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
 
+FM = 0.04
+SS = 0.14
+SETTLE = 0.7
 _WORK = 80.0  # eye distance in pixels at which light and colour are worked out (study: half size looks the same)
 _PRE_SHRINK = 1.15  # a source much larger than the target is averaged down to this first, or it would glitter
 
@@ -107,10 +110,12 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     drawn, clean = _bring(chosen, aims, window, size)
     target = np.asarray(window.of(crop.pixels), np.float32)
     areas = _areas(crop, moved - window.origin, aims - window.origin, clean, window, size)
-    small = areas.inner.shape
+    small = areas.skin.shape
     aim = resize(target, small)
     lit = relight(drawn, target, resize(drawn, small), aim, areas, 0.20, params.light)
     lit = match_colour(lit, resize(lit, small), aim, areas, params.colour)
+    if SETTLE > 0:
+        lit = settle(lit, resize(lit, small), aim, areas, SS, SETTLE)
     lit = _keep_target_parts(lit, crop, chosen, group_maps, window, size)
     if params.strength < 1:
         # The target goes half of the way too, so that no feature is seen twice.
@@ -153,10 +158,20 @@ def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window
     own = resize(np.ascontiguousarray(window.of(face_mask(crop))), shape)
     skin = outline * own * resize(clean, shape)
     here = crop.points * scale - np.array(window.origin) * scale
+    here, there = (crop.points - window.origin) * scale, moved * scale
     # Features of both: where the target has its own, and where the source's will lie.
-    both = np.maximum(features(here, shape, unit, 0.08), features(moved * scale, shape, unit, 0.08))
-    soft = parts.fill(shape, *(parts.grown(p, 1.25) for p in parts.eyes(moved * scale)), parts.lips(moved * scale))
-    return Areas(unit, (skin * (skin > 0.5) * (1 - both)).astype(np.float32), blur(soft, 0.04 * unit), outline)
+    both = np.maximum(features(here, shape, unit, FM), features(there, shape, unit, FM))
+    groups = tuple(zip(_groups(there, shape), _groups(here, shape), strict=True))
+    soft = parts.fill(shape, *(parts.grown(p, 1.25) for p in parts.eyes(there)), parts.lips(there))
+    plain = 1 - blur(features(there, shape, unit, 0.03), 0.03 * unit)
+    return Areas(unit, (skin * (skin > 0.5) * (1 - both)).astype(np.float32), plain, blur(soft, 0.04 * unit), groups)
+
+
+def _groups(points: Points, shape: tuple[int, int]) -> list[Mask]:
+    """Each eye, the lips, what shows between the lips."""
+    between = parts.fill(shape, parts.inner_mouth(points))
+    lips = np.clip(parts.fill(shape, parts.lips(points)) - between, 0, 1)
+    return [*(parts.fill(shape, eye) for eye in parts.eyes(points)), lips, between]
 
 
 def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArray[np.float64]], window: _Window,
@@ -167,7 +182,7 @@ def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArr
     if looks.gap > 0.06 and (chosen.looks.gap < 0.05 or looks.gap > 2.2 * chosen.looks.gap):
         regions.append((maps[2], parts.inner_mouth(crop.points)))
     if looks.eyes < 0.17 <= chosen.looks.eyes:  # a blink stays a blink
-        regions += [(maps[i], parts.grown(eye, 1.6)) for i, eye in enumerate(parts.eyes(crop.points))]
+        regions += [(maps[i], parts.grown(eye, 1.3)) for i, eye in enumerate(parts.eyes(crop.points))]
     height, width = window.shape
     for matrix, polygon in regions:
         place = matrix.copy()
