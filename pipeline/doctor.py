@@ -32,6 +32,7 @@ LOW_DISK = 1 << 30
 FULL_DISK = 64 << 20
 # The oldest Python that pyproject.toml allows, and the first that it does not.
 PYTHONS = ((3, 11), (3, 14))
+REINSTALL = "Install again: `python3 -m uv sync --reinstall`."
 GPU_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CoreMLExecutionProvider",
                  "DmlExecutionProvider", "OpenVINOExecutionProvider", "ROCMExecutionProvider")
 
@@ -90,11 +91,11 @@ def check_faces(stack: Callable[[], FaceStack] = dlib_stack, picture: Callable[[
         tools.recogniser.embed(pixels, faces)
     except Exception as error:  # libraries and data files fail in their own ways; each means that no face is found
         words = error.message if isinstance(error, LikenessError) else f"{type(error).__name__}: {error}"
-        remedy = error.remedy if isinstance(error, LikenessError) else "Install again: `python3 -m uv sync --reinstall`."
+        remedy = error.remedy if isinstance(error, LikenessError) else REINSTALL
         return Row("faces", "failure", f"Faces cannot be found. {words}", remedy)
     if len(faces) != 1:
         return Row("faces", "failure", f"{len(faces)} faces were found in the example picture instead of one.",
-                   "Install again: `python3 -m uv sync --reinstall`.", {"faces": len(faces)})
+                   REINSTALL, {"faces": len(faces)})
     seconds = time.monotonic() - began
     return Row("faces", "ok", f"The face in the example picture was found, loading included, in {seconds:.1f} s",
                values={"detector": tools.detector.name, "landmarker": tools.landmarker.name,
@@ -120,7 +121,7 @@ def check_device(trial: Callable[[], tuple[Provider, ...]] = try_providers) -> t
         providers = trial()
     except Exception as error:  # a broken installation fails in its own ways; the swap without models still works
         return *rows, Row("providers", "remark", f"ONNX Runtime cannot be loaded ({type(error).__name__}: {error}).",
-                          "Install again: `python3 -m uv sync --reinstall`.")
+                          REINSTALL)
     usable = [p.name for p in providers if p.works]
     values = {"usable": usable, "tried": [asdict(p) for p in providers]}
     words = f"ONNX Runtime uses {', '.join(map(_short, usable)) or 'nothing'}"
@@ -129,7 +130,7 @@ def check_device(trial: Callable[[], tuple[Provider, ...]] = try_providers) -> t
         return *rows, Row("providers", "ok", words, values=values)
     if not usable:
         return *rows, Row("providers", "remark", "; ".join([words, *broken]),
-                          "Install again: `python3 -m uv sync --reinstall`.", values)
+                          REINSTALL, values)
     return *rows, Row("providers", "remark", "; ".join([words, *broken]), _gpu_remedy(), values)
 
 
