@@ -1,0 +1,102 @@
+"""The bench: its simple method, its enlarged pictures, and one small run of the whole."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from models.arrays import Pixels
+from models.errors import InputError
+from models.face import Face
+from models.interfaces import FaceStack
+from pipeline.bench import quality
+from pipeline.bench.naive import naive_swap, warp_triangles
+from pipeline.bench.pictures import enlarged, texture
+from pipeline.bench.report import QualityReport
+from pipeline.bench.sizes import timed
+from pipeline.frame import Frame
+from pipeline.measure.formulas import fine_energy
+
+
+def test_triangles_reproduce_an_affine_map_exactly() -> None:
+    y, x = np.mgrid[:80, :90].astype(np.float32)
+    source = np.repeat((x + 2 * y)[..., None], 3, axis=2)
+    points = np.random.default_rng(1).uniform(10, 60, (40, 2))
+    matrix = np.array([[0.9, 0.2, 4.0], [-0.1, 1.1, 5.0]])
+    warped = warp_triangles(source, points @ matrix[:, :2].T + matrix[:, 2], points, (70, 70))
+    sx, sy = matrix[:, :2] @ np.array([30.0, 40.0]) + matrix[:, 2]
+    assert warped[40, 30, 0] == pytest.approx(sx + 2 * sy, abs=0.1)
+
+
+def test_a_face_on_itself_is_itself(astronaut: Pixels, astronaut_face: Face) -> None:
+    swapped = naive_swap(astronaut, astronaut_face.points, Frame(astronaut), astronaut_face)
+    inside = swapped.mask > 0
+    difference = np.abs(swapped.frame.samples.astype(int) - astronaut)
+    assert difference[inside].mean() < 1.5
+    far = cv2.dilate(swapped.mask, np.ones((15, 15))) == 0
+    assert not difference[far].any()
+    assert (swapped.mask[tuple(np.rint(astronaut_face.points[27:68].T[::-1]).astype(int))] == 1).all()
+
+
+def test_enlarged_pictures_have_detail_that_enlarging_alone_has_not(astronaut: Pixels) -> None:
+    everywhere = np.ones((2048, 2048), np.bool_)[:600, :600]
+    marked = enlarged(astronaut, 4, 1)[:600, :600]
+    plain = cv2.resize(astronaut, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)[:600, :600]
+    with_texture, without = (fine_energy(p.astype(np.float32), everywhere) for p in (marked, plain))
+    assert with_texture is not None
+    assert without is not None
+    assert with_texture > 5 * without
+    pattern = texture((200, 300), 7)
+    assert (pattern == texture((200, 300), 7)).all()
+    assert pattern.std() == pytest.approx(1, abs=1e-3)
+
+
+def test_timing_runs_on_one_thread_and_puts_it_back() -> None:
+    before = cv2.getNumThreads()
+    threads, cpu, wall = timed(cv2.getNumThreads, 3)
+    assert threads == 1
+    assert 0 <= cpu
+    assert wall > 0
+    assert cv2.getNumThreads() == before
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[QualityReport, Path, list[float]]:
+    folder = tmp_path_factory.mktemp("sheets")
+    shares: list[float] = []
+    report = quality(pairs=1, sizes=(60,), sheets=folder, progress=lambda share, _stage: shares.append(share))
+    return report, folder, shares
+
+
+def test_natural_beats_the_simple_method_on_the_example_pair(
+        small_run: tuple[QualityReport, Path, list[float]]) -> None:
+    report, _, shares = small_run
+    naive, natural = report.summaries
+    assert (naive.method, natural.method) == ("naive", "natural")
+    assert [(p.source, p.target) for p in report.pairs] == [("astronaut", "hopper")] * 2
+    assert natural.identity_to_source < naive.identity_to_source
+    assert report.ratios["identity_to_source"] == pytest.approx(natural.identity_to_source / naive.identity_to_source)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert {(s.method, s.size) for s in report.sizes} == {("naive", 60), ("natural", 60)}
+    assert all(s.milliseconds > 0 for s in report.sizes)
+
+
+def test_the_report_is_json_and_text_and_sheets(small_run: tuple[QualityReport, Path, list[float]]) -> None:
+    report, folder, _ = small_run
+    assert QualityReport.model_validate_json(report.to_json()) == report
+    assert json.loads(report.to_json())["recogniser"] == "dlib-resnet-v1"
+    assert "Natural over naive" in report.to_text()
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"astronaut-on-hopper.png", "astronaut-on-hopper-60px.png", "hopper-on-astronaut-60px.png",
+                     "quality.png"}
+    for path in folder.iterdir():
+        assert cv2.imread(str(path)).std() > 5
+
+
+def test_a_folder_that_is_not_there_is_said_before_any_work(tmp_path: Path, stack: FaceStack) -> None:
+    with pytest.raises(InputError) as error:
+        quality(sheets=tmp_path / "nowhere")
+    assert error.value.code == "INPUT.MISSING"
