@@ -1,0 +1,1 @@
+"""The browser studio: tab sessions, screens and the server in front of them. It never touches pixels."""

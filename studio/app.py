@@ -1,0 +1,81 @@
+"""The studio as an application: a FastAPI app with Gradio's Blocks mounted in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+
+from pipeline.engine import Engine
+from studio.guard import LoopbackOnly
+from studio.settings import Settings
+from studio.tabs import Tabs
+from studio.work import Worker
+
+LARGEST_UPLOAD = 2 << 30
+"""Bytes. A 16-bit TIFF of 200 megapixels is 1.2 GB; what is larger is opened from the machine's own disk."""
+
+
+def quiet_gradio(uploads: Path) -> None:
+    """Gradio reads these when it is imported: no analytics, no version check, no fonts, uploads in our own folder."""
+    os.environ.update(GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_OFFLINE="1",
+                      GRADIO_TEMP_DIR=str(uploads))
+
+
+def create_app(engine: Engine, settings: Settings) -> FastAPI:
+    """The whole application, not yet served. It makes a folder for its tabs in the data folder, and removes it when it
+    is shut down."""
+    settings.tabs_folder.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=settings.tabs_folder))
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
+    tabs = Tabs(engine, Worker(executor), folder)
+    tabs.uploads.mkdir()
+    quiet_gradio(tabs.uploads)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        tabs.close_all()
+        executor.shutdown(wait=False, cancel_futures=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    app = FastAPI(title="Likeness", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.tabs = tabs
+    from studio.media import make_router
+    from studio.screens.frame import mount
+
+    app.include_router(make_router(tabs))
+    mount(app, tabs, settings, LARGEST_UPLOAD)
+    app.add_middleware(LoopbackOnly)  # type: ignore[arg-type]  # Starlette wants its own alias of the same protocol
+    return app
+
+
+def serve(engine: Engine, listening: socket.socket, ready: Callable[[], None], data_dir: Path, **settings: Any) -> None:
+    """Serves the studio on a socket that is bound to this machine alone, until it is interrupted.
+
+    ready: called once, from another thread, when the server answers.
+    """
+    import uvicorn
+
+    app = create_app(engine, Settings(data_dir=data_dir, port=listening.getsockname()[1], **settings))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    threading.Thread(target=_tell_when_up, args=(server, ready), daemon=True).start()
+    server.run(sockets=[listening])
+
+
+def _tell_when_up(server: Any, ready: Callable[[], None]) -> None:
+    """So that nobody's browser sees an error page first."""
+    pause = threading.Event()
+    while not server.started and not server.should_exit:
+        pause.wait(0.1)
+    if server.started:
+        ready()

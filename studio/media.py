@@ -1,0 +1,67 @@
+"""Routes beside Gradio's: health, the pictures of a tab, the studio's own scripts and words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException, Response
+from fastapi.responses import FileResponse
+
+from pipeline.version import VERSION
+from studio.tabs import Tabs
+from studio.text import load_texts
+
+WEB = Path(__file__).parent / "web"
+# In this order: what comes first is used by what follows.
+SCRIPTS = ("base", "icons", "menu", "open", "bar", "people", "sources", "compare", "viewer", "controls", "chain",
+           "tray", "system", "keys")
+STYLES = ("tokens", "frame", "parts", "viewer", "chain")
+
+# A tab's pictures are nobody else's: no cache on disk keeps them. Their addresses change with their content.
+PRIVATE = {"cache-control": "private, no-store"}
+FRESH = {"cache-control": "no-cache"}
+
+
+def make_router(tabs: Tabs) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def health() -> dict[str, object]:
+        return {"status": "ok", "version": VERSION, "tabs": len(tabs)}
+
+    @router.get("/media/{tab_id}/saved/{name}")
+    async def saved(tab_id: str, name: str) -> FileResponse:
+        tab = tabs.get(tab_id)
+        path = tab.folder / "saved" / Path(name).name if tab else None
+        if path is None or not path.is_file():
+            raise HTTPException(404)
+        return FileResponse(path, filename=path.name, headers=PRIVATE)
+
+    @router.get("/media/{tab_id}/{picture}/{name}")
+    async def media(tab_id: str, picture: str, name: str) -> Response:
+        tab = tabs.get(tab_id)
+        found = tab.media.get(f"{picture}/{name}") if tab else None
+        if found is None:
+            raise HTTPException(404)
+        return Response(found.data, media_type=found.media_type, headers=PRIVATE)
+
+    @router.get("/studio.js")
+    async def script() -> Response:
+        return Response(bundle_script(), media_type="text/javascript; charset=utf-8", headers=FRESH)
+
+    @router.get("/studio.css")
+    async def style() -> Response:
+        return Response(bundle(STYLES, ".css"), media_type="text/css; charset=utf-8", headers=FRESH)
+
+    return router
+
+
+def bundle(names: tuple[str, ...], suffix: str) -> str:
+    """Small files, one request: several script tags would run in whatever order they arrive."""
+    return "\n".join((WEB / f"{name}{suffix}").read_text(encoding="utf-8") for name in names)
+
+
+def bundle_script() -> str:
+    words = json.dumps(load_texts(), ensure_ascii=False).replace("<", "\\u003c")
+    return f"window.LikenessWords = {words};\n{bundle(SCRIPTS, '.js')}"

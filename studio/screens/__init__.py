@@ -1,0 +1,1 @@
+"""One file per screen: which components it has and which events they send."""

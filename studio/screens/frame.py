@@ -1,0 +1,38 @@
+"""The frame that all screens share, and Gradio's place in the application."""
+
+from __future__ import annotations
+
+import gradio as gr
+from fastapi import FastAPI
+
+from pipeline.version import VERSION
+from studio.screens import image, system
+from studio.settings import Settings
+from studio.tabs import Tabs
+
+SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC",
+                "PingFang SC", "Microsoft YaHei", "sans-serif")
+MONO_FONTS = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
+
+
+GROUND, TEXT = "#0d0f13", "#eef1f6"
+
+# Gradio adds these to the page by script; the parts wait for them (see screens/image.py).
+HEAD = (f'<link rel="stylesheet" href="/studio.css?v={VERSION}">'
+        f'<script src="/studio.js?v={VERSION}"></script>')
+
+
+def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> None:
+    """Builds the Blocks and mounts them at the root, with everything off that Gradio would add of its own."""
+    # The ground's colour before the studio's own style sheet arrives: no white flash in the dark.
+    theme = gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS).set(
+        body_background_fill=GROUND, body_background_fill_dark=GROUND, body_text_color=TEXT, body_text_color_dark=TEXT)
+    with gr.Blocks(title="Likeness", analytics_enabled=False, fill_width=True) as blocks, \
+            gr.Column(elem_id="frame"):
+        image.build(tabs, settings)
+        system.build(settings)
+    blocks.queue(default_concurrency_limit=None)
+    gr.mount_gradio_app(
+        app, blocks, path="/", server_name="127.0.0.1", server_port=settings.port, footer_links=[],
+        run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, show_error=False,
+        max_file_size=largest_upload, theme=theme, head=HEAD, app_kwargs={"docs_url": None, "redoc_url": None})

@@ -1,0 +1,62 @@
+"""The Image screen: five parts in one frame, one way for them to ask, one way to be told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import gradio as gr
+
+from studio import views
+from studio.perform import perform
+from studio.session import TabSession
+from studio.settings import Settings
+from studio.tabs import Tabs
+
+PARTS = ("bar", "people", "viewer", "chain", "tray")
+
+# Each part is drawn by the script of its name in studio/web; all that happens here is handing it its place, as soon
+# as the page has loaded that script.
+MOUNT = """const place = {{element, props, trigger, upload, watch}};
+const begin = () => window.LikenessReady ? window.Likeness.mount('{name}', place) : setTimeout(begin, 15);
+begin(); /* sends 'submit' */"""
+
+
+def part(name: str) -> gr.HTML:
+    """An empty place that the page's script fills from the value it is given."""
+    return gr.HTML(value={}, html_template=f'<div class="lk-{name}"></div>', js_on_load=MOUNT.format(name=name),
+                   apply_default_css=False, elem_id=name, elem_classes=["lk-part"])
+
+
+def build(tabs: Tabs, settings: Settings) -> None:
+    """Adds the screen to the open Blocks."""
+    parts = {name: part(name) for name in PARTS}
+    session = gr.State(None)
+
+    def show(tab: TabSession, names: tuple[str, ...]) -> dict[Any, Any]:
+        makers = {"bar": lambda: views.bar(tab, settings), "people": lambda: views.people(tab),
+                  "viewer": lambda: views.viewer(tab), "chain": lambda: views.chain(tab),
+                  "tray": lambda: views.tray(tab)}
+        number = tab.next_view()
+        return {parts[name]: {"rev": number, **makers[name]()} for name in names}
+
+    def begin(request: gr.Request) -> dict[Any, Any]:
+        tab = tabs.open(str(request.session_hash))
+        return {session: tab, **show(tab, PARTS)}
+
+    async def act(tab: TabSession, event: gr.EventData) -> AsyncIterator[dict[Any, Any]]:
+        async for names in perform(tab, event._data):
+            yield show(tab, names)
+
+    def end(request: gr.Request) -> None:
+        tabs.close(str(request.session_hash))
+
+    everything = list(parts.values())
+    blocks = gr.context.Context.root_block
+    assert blocks is not None
+    blocks.load(begin, None, [session, *everything], show_progress="hidden", api_visibility="private", queue=False)
+    # Edits are quick and must all arrive, in order; what takes long runs on the tab's own worker, where the newest
+    # preview cancels the one before. So no edit waits for another's end.
+    gr.on([p.submit for p in everything], act, [session], everything, show_progress="hidden", trigger_mode="multiple",
+          concurrency_limit=None, api_visibility="private")
+    blocks.unload(end)

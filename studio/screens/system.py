@@ -1,0 +1,21 @@
+"""The System screen: what this machine has, and whose work this program stands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from studio.screens.image import MOUNT
+from studio.settings import Settings
+
+
+def build(settings: Settings) -> None:
+    """Adds the screen to the open Blocks. It is examined when somebody asks, not at the start."""
+    screen = gr.HTML(value={}, html_template='<div class="lk-system"></div>', js_on_load=MOUNT.format(name="system"),
+                     apply_default_css=False, elem_id="system", elem_classes=["lk-part"])
+
+    def examine() -> dict[str, Any]:
+        return {"rows": [dict(row) for row in settings.checks()], "data_dir": str(settings.data_dir)}
+
+    screen.submit(examine, None, screen, show_progress="hidden", api_visibility="private")

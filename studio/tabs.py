@@ -1,0 +1,51 @@
+"""Which tabs are open. One of these belongs to one server; a tab finds nothing of another's in its own session."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from pipeline.engine import Engine
+from studio.session import TabSession
+from studio.work import Worker
+
+
+class Tabs:
+    """Sessions by their secret id (which their pictures' addresses carry) and by the browser connection they serve."""
+
+    def __init__(self, engine: Engine, worker: Worker, folder: Path) -> None:
+        self._engine = engine
+        self._worker = worker
+        self._folder = folder
+        self._by_id: dict[str, TabSession] = {}
+        self._by_connection: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    @property
+    def uploads(self) -> Path:
+        return self._folder / "uploads"
+
+    def open(self, connection: str) -> TabSession:
+        """A new session; one that this connection had is closed."""
+        self.close(connection)
+        tab = TabSession(self._engine, self._worker, self._folder)
+        tab.folder = self._folder / tab.id
+        self._by_id[tab.id] = tab
+        self._by_connection[connection] = tab.id
+        return tab
+
+    def get(self, tab_id: str) -> TabSession | None:
+        return self._by_id.get(tab_id)
+
+    def close(self, connection: str) -> None:
+        """Frees what the connection's tab held; nothing where it has none."""
+        tab = self._by_id.pop(self._by_connection.pop(connection, ""), None)
+        if tab is not None:
+            tab.close()
+
+    def close_all(self) -> None:
+        for connection in list(self._by_connection):
+            self.close(connection)
+        shutil.rmtree(self._folder, ignore_errors=True)

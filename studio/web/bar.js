@@ -1,0 +1,97 @@
+// The top bar: screens, what the machine is, and the one primary action.
+(() => {
+  const L = window.Likeness;
+  const { h, t } = L;
+  let fetched = 0;
+  let choice = { format: null, quality: null };
+
+  const screens = ["image", "system"];
+  L.screen = "image";
+  L.show = (screen) => {
+    L.screen = screens.includes(screen) ? screen : "image";
+    document.documentElement.dataset.screen = L.screen;
+    if (L.screen === "system") L.places.system?.trigger("submit", {});
+    L.redraw();
+  };
+
+  const fetchFile = (url, name) => {
+    const link = h("a", { href: url, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+  };
+
+  const fetchOffer = (offer) => {
+    if (!offer || offer.n <= fetched) return;
+    fetched = offer.n;
+    fetchFile(offer.url, offer.name);
+    if (offer.sidecar) fetchFile(offer.sidecar.url, offer.sidecar.name);
+    if (offer.kind === "picture") L.saved = true;
+    L.say(t("saved", { name: offer.name }));
+  };
+
+  const titleOf = (view, name) => view.formats.find((format) => format.name === name)?.title ?? "";
+
+  const saveOptions = (anchor, view) => {
+    const now = choice.format ?? view.format;
+    const lossless = view.formats.find((format) => format.name === now)?.lossless;
+    const redraw = () => { L.closeMenu(); L.draw("bar"); saveOptions(document.getElementById("save-options"), view); };
+    L.popover(anchor, t("save.options"), [
+      h("label.field", {}, h("span", {}, t("save.format")),
+        h("select", { id: "save-format", onchange: (event) => { choice.format = event.target.value; redraw(); } },
+          view.formats.map((format) => h("option", { value: format.name, selected: format.name === now },
+            format.name === view.format ? t("save.as_picture", { format: format.title }) : format.title)))),
+      lossless ? h("p.hint", {}, t("save.lossless")) :
+        h("label.field", {}, h("span", {}, t("save.quality")),
+          h("select", { id: "save-quality", onchange: (event) => { choice.quality = Number(event.target.value) || null; } },
+            [null, 80, 90, 95, 100].map((quality) => h("option", { value: quality ?? "", selected: quality === choice.quality },
+              quality === null ? t("save.quality_own") : String(quality))))),
+      h("p.hint", {}, t("save.where")),
+      h("hr"),
+      h("div.row", {},
+        h("button.button", { id: "save-recipe", onclick: () => { L.closeMenu(); L.ask({ do: "save_recipe" }); } },
+          L.icon("recipe"), t("save.recipe")),
+        h("button.button", { id: "load-recipe", onclick: () => { L.closeMenu(); L.pickRecipe(); } }, t("load.recipe"))),
+    ]);
+  };
+
+  L.save = () => {
+    const view = L.views.bar;
+    if (view?.can_save) L.ask({ do: "save", ...choice });
+  };
+
+  L.part("bar", {
+    start(root) {
+      const bar = root;
+      bar.setAttribute("role", "banner");
+      L.show(location.hash.slice(1) || "image");
+      window.addEventListener("hashchange", () => L.show(location.hash.slice(1)));
+    },
+    draw(root, view) {
+      fetchOffer(view.offer);
+      const format = titleOf(view, choice.format ?? view.format);
+      L.fill(root,
+        h("a.brand", { href: "#image", "aria-label": "Likeness" }, h("span.mark", { "aria-hidden": "true" }), "Likeness"),
+        h("nav.tabs", { "aria-label": t("screens") }, screens.map((screen) => h("a", { href: `#${screen}`,
+          id: `tab-${screen}`, "data-key": `tab-${screen}`, "aria-current": L.screen === screen ? "page" : null },
+        t(`screen.${screen}`)))),
+        h("span.spring"),
+        h("span.chip.machine", { title: t("machine.help") }, h("span.dot.good", { "aria-hidden": "true" }),
+          t(view.cores === 1 ? "machine.one" : "machine", { cores: view.cores })),
+        h("span.chip.offline", { title: t("offline.help") }, t("offline")),
+        h("span.pair", {},
+          h("button.button.quiet", { id: "undo", "data-key": "undo", disabled: !view.can_undo, title: `${t("undo")} · Ctrl+Z`,
+            "aria-label": t("undo"), onclick: () => L.ask({ do: "undo" }) }, L.icon("undo")),
+          h("button.button.quiet", { id: "redo", "data-key": "redo", disabled: !view.can_redo, title: `${t("redo")} · Ctrl+Y`,
+            "aria-label": t("redo"), onclick: () => L.ask({ do: "redo" }) }, L.icon("redo"))),
+        h("span.split-button", {},
+          h("button.button.primary", { id: "save", "data-key": "save", disabled: !view.can_save,
+            title: view.can_save ? `${t("save.where")} · Ctrl+S` : t("save.nothing"), onclick: L.save },
+          format ? t("save", { format }) : t("save.plain")),
+          h("button.button.primary.caret", { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
+            title: t("save.options"), "aria-label": t("save.options"),
+            onclick: (event) => saveOptions(event.currentTarget, view) }, L.icon("down"))),
+        view.notices.length ? h("div.bar-notices", {}, L.notices(view.notices)) : null);
+    },
+  });
+})();

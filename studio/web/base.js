@@ -1,0 +1,114 @@
+// The page's small common ground: building elements, words in two languages, and the parts of the screen.
+(() => {
+  const L = (window.Likeness = { parts: {}, places: {}, views: {}, revs: {} });
+
+  // ---- words -------------------------------------------------------------------------------------------------
+  const stored = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+  const store = (key, value) => { try { localStorage.setItem(key, value); } catch { /* private windows refuse */ } };
+  L.stored = stored;
+  L.store = store;
+  const preferred = () => (navigator.languages || []).some((one) => /^zh\b/i.test(one)) &&
+    !/^en\b/i.test(navigator.language) ? "zh-CN" : "en";
+  L.language = window.LikenessWords[stored("likeness.language")] ? stored("likeness.language") : preferred();
+
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+  L.has = (key) => key in window.LikenessWords[L.language] || key in window.LikenessWords.en;
+  // Words for a key; English where the language lacks it.
+  L.t = (key, values = {}) => fill(window.LikenessWords[L.language][key] ?? window.LikenessWords.en[key] ?? key, values);
+  // Words that the program gives in English, in this language where it has them.
+  L.or = (key, english, values = {}) =>
+    (window.LikenessWords[L.language][key] === undefined ? english : L.t(key, values));
+  L.remark = (remark) => {
+    const rounded = Object.fromEntries(Object.entries(remark.values).map(([name, value]) =>
+      [name, typeof value === "number" ? Math.round(name === "share" ? value * 100 : value) : value]));
+    return L.or(`remark.${remark.code}`, remark.words, rounded);
+  };
+
+  // ---- elements ----------------------------------------------------------------------------------------------
+  // h("button.small", { title, onclick }, "text", child): text never becomes markup.
+  L.h = (what, props = {}, ...children) => {
+    const [tag, ...classes] = what.split(".");
+    const element = document.createElement(tag || "div");
+    if (classes.length) element.className = classes.join(" ");
+    for (const [name, value] of Object.entries(props)) {
+      if (value === null || value === undefined || value === false) continue;
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else if (name === "style") element.style.cssText = value;
+      else if (name in element && !name.startsWith("aria") && name !== "list" && name !== "role") element[name] = value;
+      else element.setAttribute(name, value === true ? "" : value);
+    }
+    element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+    return element;
+  };
+
+  // Puts new children in place of the old ones, and the focus back where it was (by data-key).
+  L.fill = (element, ...children) => {
+    const focused = element.contains(document.activeElement) ? document.activeElement : null;
+    const key = focused?.closest("[data-key]")?.dataset.key;
+    const scroll = element.scrollTop;
+    element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
+    element.scrollTop = scroll;
+    if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  };
+
+  // ---- parts -------------------------------------------------------------------------------------------------
+  // A part registers { draw(root, view, place) }; Gradio hands it its place, and a view whenever something changed.
+  L.part = (name, part) => { L.parts[name] = part; };
+  L.mount = (name, place) => {
+    const root = place.element.querySelector(`.lk-${name}`);
+    L.places[name] = { ...place, root };
+    const look = () => {
+      const view = place.props.value || {};
+      if (view.rev !== undefined && view.rev < (L.revs[name] || 0)) return;
+      L.revs[name] = view.rev || 0;
+      L.views[name] = view;
+      L.draw(name);
+    };
+    place.watch("value", look);
+    look();
+    L.parts[name].start?.(root, L.places[name]);
+  };
+  L.draw = (name) => {
+    const place = L.places[name];
+    if (!place || (L.views[name].rev === undefined && name !== "system")) return;
+    L.parts[name].draw(place.root, L.views[name], place);
+  };
+  L.redraw = () => Object.keys(L.places).forEach(L.draw);
+  // Asks the studio to do something; see studio/actions.py for what there is.
+  L.ask = (what) => L.places.bar?.trigger("submit", what);
+
+  L.setLanguage = (language) => {
+    L.language = language;
+    store("likeness.language", language);
+    document.documentElement.lang = language;
+    L.redraw();
+  };
+  L.theme = stored("likeness.theme") || "dark";
+  L.setTheme = (theme) => {
+    L.theme = theme;
+    store("likeness.theme", theme);
+    document.documentElement.dataset.theme = theme;
+    L.redraw();
+  };
+  document.documentElement.dataset.theme = L.theme;
+  document.documentElement.lang = L.language;
+
+  // ---- small things that several parts use -----------------------------------------------------------------------
+  L.notices = (list) => list.map((notice) => L.h("div.notice", { role: "alert", "data-code": notice.code },
+    L.icon("warning"),
+    L.h("div.notice-words", {},
+      L.h("p", {}, L.or(`error.${notice.code}`, notice.words, { subject: notice.subject })),
+      notice.remedy ? L.h("p.remedy", {}, L.or(`remedy.${notice.code}`, notice.remedy, { subject: notice.subject })) : null,
+      L.h("code", {}, notice.code)),
+    L.h("button.bare", { title: L.t("dismiss"), "aria-label": L.t("dismiss"),
+      onclick: () => L.ask({ do: "dismiss", notice: notice.id }) }, L.icon("close"))));
+
+  L.say = (words) => {
+    let line = document.getElementById("lk-say");
+    if (!line) {
+      line = L.h("div.visually-hidden", { id: "lk-say", role: "status", "aria-live": "polite" });
+      document.body.append(line);
+    }
+    line.textContent = words;
+  };
+})();

@@ -1,0 +1,51 @@
+// Controls made from a processor's parameters: slider, switch, choice, colour. A slider tells when it is let go.
+(() => {
+  const L = window.Likeness;
+  const { h, t } = L;
+
+  L.toggle = ({ id, label, value, set, help }) => h("label.toggle", { title: help },
+    h("span", {}, label),
+    h("input", { type: "checkbox", role: "switch", id, "data-key": id, checked: value, onchange: (event) => set(event.target.checked) }),
+    h("span.track", { "aria-hidden": "true" }));
+
+  const digits = (step) => Math.max(0, Math.min(3, Math.ceil(-Math.log10(step || 0.01))));
+
+  const slider = ({ id, label, help, control, set }) => {
+    const places = digits(control.step);
+    const share = (value) => `${((value - control.minimum) / (control.maximum - control.minimum)) * 100}%`;
+    const figure = h("output.figure", {}, Number(control.value).toFixed(places));
+    const input = h("input", { type: "range", id, "data-key": id, min: control.minimum, max: control.maximum,
+      step: control.step, value: control.value, "aria-label": label, title: help,
+      oninput: () => { figure.textContent = Number(input.value).toFixed(places); input.style.setProperty("--share", share(input.value)); },
+      onchange: () => set(Number(input.value)),
+      ondblclick: () => { if (Number(input.value) !== control.default) set(control.default); } });
+    input.style.setProperty("--share", share(control.value));
+    input.dataset.control = "slider";
+    return h("div.control.slider", {}, h("label", { htmlFor: id, title: help }, label), figure, input);
+  };
+
+  const choice = ({ id, label, help, control, set, wordFor }) => h("div.control.choice", { role: "group", "aria-label": label },
+    h("span.label", { title: help }, label),
+    control.choices.length <= 3 ?
+      h("span.segments", {}, control.choices.map((one) => h("button.segment", { id: `${id}-${one}`, "data-key": `${id}-${one}`,
+        "aria-pressed": String(one === control.value), onclick: () => set(one) }, wordFor(one)))) :
+      h("select", { id, "data-key": id, "aria-label": label, onchange: (event) => set(event.target.value) },
+        control.choices.map((one) => h("option", { value: one, selected: one === control.value }, wordFor(one)))));
+
+  const colour = ({ id, label, help, control, set }) => h("label.control.colour", { title: help }, h("span", {}, label),
+    h("code", {}, control.value),
+    h("input", { type: "color", id, "data-key": id, value: control.value, onchange: (event) => set(event.target.value) }));
+
+  // processor: its name, for the words; control: as studio/views.py gives it.
+  L.control = (effect, control) => {
+    const key = `processor.${effect.processor}.${control.name}`;
+    const set = (value) => L.ask({ do: "set", effect: effect.id, name: control.name, value });
+    const common = { id: `${effect.id}-${control.name}`.replace(/\./g, "_"), control, set,
+      label: L.or(`${key}.title`, control.title), help: L.or(`${key}.help`, control.help),
+      wordFor: (one) => L.or(`${key}.${one}`, one.replace(/_/g, " ")) };
+    if (control.control === "slider") return slider(common);
+    if (control.control === "choice") return choice(common);
+    if (control.control === "colour") return colour(common);
+    return h("div.control.switch", {}, L.toggle({ id: common.id, label: common.label, value: control.value, help: common.help, set }));
+  };
+})();

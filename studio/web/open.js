@@ -1,0 +1,115 @@
+// Ways in: drop, paste, choose, a path on this machine, the webcam. Every one ends in an action with a file's path.
+(() => {
+  const L = window.Likeness;
+  const { h, t } = L;
+  const ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp,.webp";
+
+  // what: "open" (the picture that is worked on) or { to } (a photo of a source; to: null for a new one).
+  const action = (what, file) => (what === "open" ? { do: "open", ...file } : { do: "add_photo", to: what.to, ...file });
+
+  L.take = async (files, what) => {
+    const list = [...files];
+    for (const file of what === "open" ? list.slice(0, 1) : list) {
+      L.uploading = file.name;
+      L.draw("tray");
+      try {
+        const { path } = await L.places.viewer.upload(file);
+        L.ask(action(what, { path, name: file.name, how: "upload" }));
+      } catch (error) {
+        L.problem = t("upload.failed", { name: file.name });
+        console.error(error);
+      }
+      L.uploading = null;
+      L.draw("tray");
+    }
+  };
+
+  L.pick = (what) => {
+    const input = h("input", { type: "file", accept: ACCEPT, multiple: what !== "open",
+      onchange: () => { L.take(input.files, what); input.remove(); } });
+    input.hidden = true;
+    input.id = "file-input";
+    document.body.append(input);
+    input.click();
+  };
+
+  L.pickRecipe = () => {
+    const input = h("input", { type: "file", accept: ".json,application/json", id: "recipe-input", onchange: async () => {
+      const file = input.files[0];
+      input.remove();
+      if (!file) return;
+      const { path } = await L.places.viewer.upload(file);
+      L.ask({ do: "load_recipe", path, name: file.name, how: "upload" });
+    } });
+    input.hidden = true;
+    document.body.append(input);
+    input.click();
+  };
+
+  L.askPath = (what) => {
+    const field = h("input.text", { id: "path-input", type: "text", spellcheck: false, autocomplete: "off",
+      placeholder: t("path.placeholder"), "aria-label": t("path.label") });
+    const dialog = L.dialogue(t("path.title"), h("form", { method: "dialog", onsubmit: () => {
+      const path = field.value.trim().replace(/^"(.*)"$/, "$1");
+      if (path) L.ask(action(what, { path, name: path.split(/[\\/]/).pop(), how: "machine" }));
+    } }, h("p.hint", {}, t("path.help")), field,
+    h("div.row.end", {}, h("button.button.primary", { id: "path-open", type: "submit" }, t("open")))));
+    field.focus();
+    return dialog;
+  };
+
+  L.webcam = async (what) => {
+    const video = h("video.webcam", { autoplay: true, muted: true, playsInline: true });
+    let stream = null;
+    const stop = () => stream?.getTracks().forEach((track) => track.stop());
+    const words = h("p.hint", { role: "status" }, t("webcam.starting"));
+    const shoot = h("button.button.primary", { id: "webcam-shoot", disabled: true, onclick: () => {
+      const canvas = h("canvas", { width: video.videoWidth, height: video.videoHeight });
+      canvas.getContext("2d").drawImage(video, 0, 0);
+      canvas.toBlob((blob) => {
+        dialog.close();
+        L.take([new File([blob], "webcam.png", { type: "image/png" })], what);
+      }, "image/png");
+    } }, L.icon("camera"), t("webcam.shoot"));
+    const dialog = L.dialogue(t("webcam.title"), [video, words, h("div.row.end", {}, shoot)], stop);
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
+      if (!dialog.isConnected) { stop(); return; }
+      video.srcObject = stream;
+      await video.play();
+      words.textContent = t("webcam.local");
+      shoot.disabled = false;
+      shoot.focus();
+    } catch {
+      words.textContent = t("webcam.none");
+    }
+  };
+
+  L.waysIn = (anchor, what, label) => L.menu(anchor, label, [
+    { id: "way-file", icon: "upload", label: t("way.file"), act: () => L.pick(what) },
+    { id: "way-path", icon: "folder", label: t("way.path"), act: () => L.askPath(what) },
+    { id: "way-webcam", icon: "camera", label: t("way.webcam"), act: () => L.webcam(what) },
+  ]);
+
+  // Dropping: on the left, a photo of a source; anywhere else, the picture to work on.
+  const place = (event) => event.target.closest?.("#people") && L.views.people?.open ? { to: event.target.closest("[data-source]")?.dataset.source ?? null } : "open";
+  const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  let depth = 0;
+  const mark = (event) => { document.documentElement.dataset.drop = event ? (place(event) === "open" ? "viewer" : "people") : ""; };
+  document.addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; mark(event); } });
+  document.addEventListener("dragleave", (event) => { if (hasFiles(event) && (depth -= 1) <= 0) { depth = 0; mark(null); } });
+  document.addEventListener("dragover", (event) => { if (hasFiles(event)) { event.preventDefault(); mark(event); } });
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    mark(null);
+    L.take(event.dataTransfer.files, place(event));
+  });
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
+    if (!files.length) return;
+    event.preventDefault();
+    L.take(files, L.views.viewer?.picture ? { to: null } : "open");
+  });
+})();

@@ -1,0 +1,88 @@
+// Left: who is in the picture, and what happens to each. Never by order: every person is asked for by number.
+(() => {
+  const L = window.Likeness;
+  const { h, t } = L;
+
+  L.styleName = (style) => t(`style.${style}`);
+  L.choiceName = (choice) => ({
+    keep: () => t("choice.keep"), effects: () => t("choice.effects"), source: () => choice.source,
+    anonymise: () => L.styleName(choice.style),
+  })[choice.use]();
+
+  const same = (one, other) => one.use === other.use && one.source === other.source && one.style === other.style;
+
+  // What may happen to one person; used from the list on the left and from the number on the picture.
+  L.choose = (anchor, number) => {
+    const view = L.views.people;
+    const person = view.people.find((one) => one.number === number);
+    if (!person) return;
+    const item = (choice, rest) => ({ checked: same(choice, person.choice),
+      act: () => L.ask({ do: "choose", person: number, choice }), ...rest });
+    L.menu(anchor, t("choose.for", { number }), [
+      { group: t("choose.source") },
+      ...view.sources.map((source) => item({ use: "source", source: source.name }, { label: source.name,
+        picture: source.photos[0]?.url, icon: "person", disabled: !source.consent || !source.ready,
+        detail: source.consent ? t("photos", { n: source.photos.length }) : t("consent.first") })),
+      { id: "choose-new", label: t("source.add"), icon: "plus", act: () => L.pick({ to: null }) },
+      { group: t("choose.hide") },
+      ...["blur", "pixelate", "solid"].map((style) => item({ use: "anonymise", style }, { id: `choose-${style}`,
+        label: L.styleName(style), icon: "eyeoff" })),
+      { group: t("choose.stay") },
+      item({ use: "keep" }, { id: "choose-keep", label: t("choice.keep"), icon: "person", detail: t("choice.keep.help") }),
+      item({ use: "effects" }, { id: "choose-effects", label: t("choice.effects"), icon: "check",
+        detail: t("choice.effects.help") }),
+    ]);
+  };
+
+  const becomes = (view, person) => {
+    const { choice } = person;
+    if (choice.use === "source") {
+      const url = view.sources.find((source) => source.name === choice.source)?.photos[0]?.url;
+      return h("span.becomes", {}, L.icon("arrow"), url ? h("img", { src: url, alt: "" }) : null);
+    }
+    return choice.use === "anonymise" ? h("span.becomes.hidden-face", {}, L.icon("eyeoff")) : null;
+  };
+
+  const row = (view, person) => h(`div.person.use-${person.choice.use}`, { "data-person": person.number },
+    h("button.person-card", { id: `person-${person.number}`, "data-key": `person-${person.number}`, "aria-haspopup": "menu",
+      onclick: (event) => L.choose(event.currentTarget, person.number),
+      onmouseenter: () => L.pointAt?.(person.number), onmouseleave: () => L.pointAt?.(null) },
+    h(`span.portrait.style-${person.choice.style ?? "none"}`, {},
+      person.portrait ? h("img", { src: person.portrait, alt: "" }) : null, h("b.number", {}, String(person.number))),
+    h("span.person-words", {}, h("span.name", {}, t("person", { number: person.number })),
+      h("span.what", {}, L.choiceName(person.choice))),
+    becomes(view, person)),
+    person.remarks.map((remark) => h("p.remark", { "data-code": remark.code }, L.icon("warning"), L.remark(remark))));
+
+  const looking = (view) => {
+    const set = (change) => L.ask({ do: "look", ...view.looking, ...change });
+    return h("details.looking", { open: L.lookingOpen, ontoggle: (event) => { L.lookingOpen = event.target.open; } },
+      h("summary", { "data-key": "looking" }, t("look.title")),
+      L.toggle({ id: "look-small", label: t("look.small"), value: view.looking.small, set: (small) => set({ small }) }),
+      L.toggle({ id: "look-turned", label: t("look.turned"), value: view.looking.turned, set: (turned) => set({ turned }) }));
+  };
+
+  const inPicture = (view) => {
+    if (!view.open) return h("p.hint", {}, t("people.none_open"));
+    if (!view.looked) return h("div.skeleton", { "aria-label": t("stage.finding") });
+    if (!view.people.length) return h("p.remark", {}, L.icon("warning"), h("span", {}, t("people.none")));
+    return [view.people.length > 1 && view.people.every((one) => one.choice.use === "keep") ?
+      h("p.hint", {}, t("people.pick")) : null, view.people.map((person) => row(view, person))];
+  };
+
+  L.part("people", {
+    draw(root, view) {
+      root.setAttribute("role", "region");
+      root.setAttribute("aria-label", t("people.region"));
+      L.fill(root,
+        h("h2", {}, t("people.title"), view.people.length ? h("span.count", {}, String(view.people.length)) : null),
+        view.remarks.map((remark) => h("p.remark.calm", {}, L.remark(remark))),
+        inPicture(view),
+        view.looked ? looking(view) : null,
+        h("h2", {}, t("sources.title"), view.sources.length ? h("span.count", {}, String(view.sources.length)) : null),
+        L.notices(view.notices),
+        L.sources(view));
+      L.draw("viewer");
+    },
+  });
+})();
