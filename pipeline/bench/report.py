@@ -17,6 +17,8 @@ METHODS: tuple[Method, ...] = ("naive", "natural")
 
 # Faces that are turned further have points that no method finds again (the study's own limit).
 FRONTAL_YAW = 25.0
+# Pairs whose poses differ by less than this are where a warp of a picture can do the job (the study's "near-frontal").
+FRONTAL_GAP = 15.0
 
 
 class _Model(BaseModel):
@@ -66,13 +68,14 @@ class SizeResult(_Model):
 
 
 class QualityReport(_Model):
-    """pairs: every ordered pair of faces. six: the astronaut on the six faces of one group photograph, a part of
+    """pairs: every ordered pair of faces. frontal: those whose poses differ by less than 15 degrees. six: the astronaut on the six faces of one group photograph, a part of
     them. ratios: natural over naive. skipped: pictures that are not installed."""
 
     machine: str
     recogniser: str
     same_person: float
     summaries: tuple[Summary, ...]
+    frontal: tuple[Summary, ...]
     six: tuple[Summary, ...]
     sizes: tuple[SizeResult, ...]
     ratios: dict[str, float]
@@ -86,6 +89,8 @@ class QualityReport(_Model):
         """Tables for a terminal."""
         parts = [self.machine, f"Identity by {self.recogniser}; below {self.same_person:g} is the same person.", ""]
         parts += ["All ordered pairs", _summary_table(self.summaries), ""]
+        if self.frontal:
+            parts += ["Those of them whose poses differ by less than 15°", _summary_table(self.frontal), ""]
         if self.six:
             parts += ["Astronaut on the six faces of the group photograph", _summary_table(self.six), ""]
         parts += ["Sizes", _size_table(self.sizes), ""]

@@ -72,14 +72,16 @@ def quality(*, engine: Engine | None = None, pairs: int | None = None, sizes: Se
     if len(faces) < 2:
         raise InputError("The pictures that the bench measures on are not installed.", subject="bench",
                          remedy="Install the packages again (`uv sync`).", code="INPUT.MISSING")
-    results = _all_pairs(engine, faces, pairs, sheets, lambda share: progress(0.75 * share, "pairs"))
-    sized = _all_sizes(engine, faces, sizes, sheets, lambda share: progress(0.75 + 0.25 * share, "sizes"))
+    results = _all_pairs(engine, faces, pairs, sheets, lambda share: progress(0.75 * share, "comparing faces"))
+    sized = _all_sizes(engine, faces, sizes, sheets, lambda share: progress(0.75 + 0.25 * share, "measuring sizes"))
     recogniser = engine.faces.recogniser
     threshold = recogniser.same_person
     summaries = tuple(reports.summarise(method, results, threshold) for method in METHODS)
+    frontal = [r for r in results if r.pose_gap < reports.FRONTAL_GAP]
     six = [r for r in results if r.source == "astronaut" and r.target.startswith("six.")]
     made = QualityReport(
         machine=reports.machine(), recogniser=recogniser.name, same_person=threshold, summaries=summaries,
+        frontal=tuple(reports.summarise(method, frontal, threshold) for method in METHODS) if frontal else (),
         six=tuple(reports.summarise(method, six, threshold) for method in METHODS) if six else (),
         sizes=tuple(sized), ratios=reports.ratios(summaries), pairs=tuple(results),
         skipped=tuple(sorted(set(FILES) - set(installed()))))

@@ -98,10 +98,10 @@ def plot_report(report: QualityReport, path: Path) -> Path:
 
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     identity, time, sharp = figure.subplots(1, 3)
+    sizes = sorted({s.size for s in report.sizes})
     for method in METHODS:
         distances = sorted(p.measures.identity_to_source or 0.0 for p in report.pairs if p.method == method)
         identity.plot(distances, label=method)
-        sizes = sorted({s.size for s in report.sizes})
         rows = [[s for s in report.sizes if s.method == method and s.size == size] for size in sizes]
         time.plot(sizes, [np.mean([s.milliseconds for s in row]) for row in rows], marker="o", label=method)
         sharp.plot(sizes, [np.mean([s.sharpness or np.nan for s in row]) for row in rows], marker="o", label=method)
@@ -110,6 +110,9 @@ def plot_report(report: QualityReport, path: Path) -> Path:
     time.set(title="CPU time a face", xlabel="outer-eye distance, px", ylabel="ms", xscale="log", yscale="log")
     sharp.set(title="Sharpness against surroundings", xlabel="outer-eye distance, px", ylabel="1 = fits", xscale="log")
     sharp.axhline(1, color="0.6", linestyle=":")
+    for axes in (time, sharp):
+        axes.set_xticks(sizes, [str(size) for size in sizes])
+        axes.minorticks_off()
     identity.legend()
     figure.savefig(path)
     return path

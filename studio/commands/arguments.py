@@ -172,6 +172,8 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=("quality",), metavar="quality",
                         help="speed, sharpness and likeness of the built-in chain on the faces that installed packages "
                              "carry, beside a simple method")
+    parser.add_argument("--sheets", type=Path, metavar="FOLDER",
+                        help="also write pictures side by side, and a plot, to this folder")
     _json(parser)
 
 

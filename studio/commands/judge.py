@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from pipeline.bench import quality
 from pipeline.engine import Engine
 from pipeline.measure import measure_pair
 from pipeline.recipe import Keep, read_recipe
@@ -30,4 +31,6 @@ def measure(args: Namespace, terminal: Terminal) -> int:
 
 
 def bench(args: Namespace, terminal: Terminal) -> int:
-    raise NotImplementedError(args.what)
+    found = quality(sheets=args.sheets, progress=terminal.progress)
+    terminal.answer(found.model_dump(mode="json"), found.to_text())
+    return DONE
