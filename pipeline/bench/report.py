@@ -68,8 +68,9 @@ class SizeResult(_Model):
 
 
 class QualityReport(_Model):
-    """pairs: every ordered pair of faces. frontal: those whose poses differ by less than 15 degrees. six: the astronaut on the six faces of one group photograph, a part of
-    them. ratios: natural over naive. skipped: pictures that are not installed."""
+    """pairs: every ordered pair of faces; frontal: those of them whose poses differ by less than 15 degrees; six: the
+    astronaut on the six faces of one group photograph. ratios: natural over naive. skipped: pictures that are not
+    installed."""
 
     machine: str
     recogniser: str
