@@ -101,4 +101,5 @@ def dpi_of(image: Image.Image) -> tuple[float, float] | None:
         across, down = (float(v) for v in stated) if stated else (0.0, 0.0)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if 1 <= across <= 1e6 and 1 <= down <= 1e6 else None
+    # 1 x 1 is what writers put where they have to put something.
+    return (across, down) if 1 < across <= 1e6 and 1 < down <= 1e6 else None

@@ -117,14 +117,16 @@ def _fitted(frame: Frame, like: Picture, holds: Format) -> tuple[Frame, tuple[Re
 
 def _share(frame: Frame) -> Pixels:
     assert frame.alpha is not None
-    alpha: Pixels = np.divide(frame.alpha, np.iinfo(frame.alpha.dtype).max, dtype=np.float32)
-    return alpha if frame.grey else alpha[..., None]
+    alpha = frame.alpha.astype(np.float32) / np.float32(np.iinfo(frame.alpha.dtype).max)
+    share: Pixels = alpha if frame.grey else alpha[..., None]
+    return share
 
 
 def _on_white(frame: Frame, premultiplied: bool) -> Pixels:
     share, white = _share(frame), np.iinfo(frame.samples.dtype).max
     colours = frame.samples.astype(np.float32) * (1 if premultiplied else share)
-    return np.clip(np.rint(colours + white * (1 - share)), 0, white).astype(frame.samples.dtype)
+    done: Pixels = np.clip(np.rint(colours + white * (1 - share)), 0, white).astype(frame.samples.dtype)
+    return done
 
 
 def _divided(frame: Frame) -> Pixels:

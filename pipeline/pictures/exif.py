@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-ORIENTATION, SUB_IFDS, EXIF_IFD, MAKER_NOTE = 0x0112, 0x014A, 0x8769, 0x927C
+ORIENTATION, EXIF_IFD, GPS_IFD, MAKER_NOTE = 0x0112, 0x8769, 0x8825, 0x927C
 _THUMB_OFFSET, _THUMB_LENGTH, _STRIP_OFFSETS, _STRIP_LENGTHS = 0x0201, 0x0202, 0x0111, 0x0117
 _PIXEL_SIZES = (0xA002, 0xA003)
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -96,7 +96,7 @@ def tidied(block: bytes, *, sides_swapped: bool = False) -> bytes:
     out = bytearray(block)
     if (entry := first.entries.get(ORIENTATION)) is not None and entry.kind == 3:
         struct.pack_into(order_of(block) + "H", out, entry.value_at, 1)
-    _remove_thumbnail(block, out, first)
+    cut = _remove_thumbnail(block, out, first)
     sub = _number(block, first.entries.get(EXIF_IFD))
     if sub is not None:
         shooting = read_directory(block, sub).entries
@@ -107,10 +107,13 @@ def tidied(block: bytes, *, sides_swapped: bool = False) -> bytes:
             _blank(out, note.value_at, note.length)
     if b"\xff\xd8\xff" in out:
         raise BrokenExif("a picture is hidden in it")
-    return bytes(out).rstrip(b"\x00") + b"\x00\x00\x00\x00"
+    return bytes(out[:cut])
 
 
-def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> None:
+def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> int:
+    """Blanks the second directory and the pictures that directories point to. Returns where the block may end: before
+    the thumbnail, where that is the last thing in it."""
+    cut, needed = len(block), _end_of(block, first)
     if first.next:
         struct.pack_into("<I", out, first.next_at, 0)
         second = read_directory(block, first.next)
@@ -118,6 +121,7 @@ def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> None:
             start, length = (_number(block, second.entries.get(tag)) for tag in (offset_tag, length_tag))
             if start is not None and length is not None:
                 _blank(out, start, length)
+                cut = start if needed <= start and start + length >= len(block) - 1 else cut
         for entry in second.entries.values():
             _blank(out, entry.value_at, entry.length)
         _blank(out, first.next, 2 + 12 * len(second.entries) + 4)
@@ -125,6 +129,16 @@ def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> None:
     start, length = (_number(block, first.entries.get(tag)) for tag in (_THUMB_OFFSET, _THUMB_LENGTH))
     if start is not None and length is not None:
         _blank(out, start, length)
+    return cut
+
+
+def _end_of(block: bytes, first: Directory) -> int:
+    """Where the last value of the first directory, and of those under it, ends."""
+    ends = [first.next_at + 4]
+    for directory in (first, *(read_directory(block, at) for tag in (EXIF_IFD, GPS_IFD)
+                               if (at := _number(block, first.entries.get(tag))) is not None)):
+        ends += [directory.next_at + 4, *(entry.value_at + entry.length for entry in directory.entries.values())]
+    return max(ends)
 
 
 def _swap_sides(block: bytes, out: bytearray, entries: dict[int, Entry]) -> None:

@@ -101,18 +101,20 @@ def decode_avif(data: bytes) -> Decoded:
     bits = _avif_bits(data)
     orientation = image.getexif().get(0x0112, 1)
     exif, xmp, icc = image.info.get("exif"), image.info.get("xmp"), image.info.get("icc_profile")
-    if bits > 8:
-        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if array is None or array.dtype != np.uint16:
-            raise ValueError("the samples cannot be decoded")
+    notes: tuple[Remark, ...] = ()
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if bits > 8 else None
+    if array is not None and array.dtype == np.uint16:
         array = (array.astype(np.uint32) * 65535 // (2**bits - 1)).astype(np.uint16)
         samples, alpha = from_array(array if array.ndim == 2 else array[..., [2, 1, 0, *range(3, array.shape[2])]])
     else:
         image.load()
         samples, alpha = from_array(np.asarray(plain(image)))
+        if bits > 8:  # OpenCV 4.14 decodes none with both alpha and XMP
+            notes = (Remark("PICTURE.EIGHT_BITS", f"This AVIF's {bits} bits a sample can be read as 8 only.",
+                            {"bits": bits}),)
     block = exif.removeprefix(_EXIF) if exif else None
     return Decoded(samples, alpha, icc, Metadata(block, xmp), int(orientation) if 1 <= orientation <= 8 else 1,
-                   lossless=False)
+                   lossless=False, notes=notes)
 
 
 def _avif_bits(data: bytes) -> int:

@@ -182,7 +182,7 @@ def encode(samples: Pixels, alpha: Pixels | None, *, icc: bytes | None, metadata
         exif.load(b"Exif\x00\x00" + metadata.exif)
     below = [(tag, found) for tag in (_EXIF_IFD, _GPS_IFD) if (found := exif.get_ifd(tag))]
     extras: list[Any] = [(tag, "s", 0, _text(exif[tag]), True) for tag in _WORDS if tag in exif]
-    extras += [(tag, "I", 1, 0, True) for tag, _ in below]
+    extras += [(tag - 1, "I", 1, 0, True) for tag, _ in below]
     for tag, body in ((_XMP, metadata.xmp), (_PHOTOSHOP, metadata.photoshop), (_IPTC, iptc_of(metadata.photoshop))):
         if body is not None:
             extras.append((tag, "B", len(body), body, True))
@@ -201,7 +201,8 @@ def _text(value: Any) -> bytes:
 
 
 def _with_directories(data: bytes, below: list[tuple[int, dict[int, Any]]]) -> bytes:
-    """The TIFF with EXIF and GPS directories behind it, and its first directory's pointers set to them."""
+    """The TIFF with EXIF and GPS directories behind it, and its first directory's pointers set to them. tifffile
+    writes no such pointers, so that the tags before them, which nobody uses there, have kept their places."""
     out = bytearray(data)
     for tag, values in below:
         out += b"\x00" * (len(out) % 2)
@@ -209,6 +210,8 @@ def _with_directories(data: bytes, below: list[tuple[int, dict[int, Any]]]) -> b
         for key, value in values.items():
             if not isinstance(value, dict):
                 directory[key] = value
-        struct.pack_into("<I", out, first_directory(data).entries[tag].at + 8, len(out))
+        at = first_directory(data).entries[tag - 1].at
+        struct.pack_into("<H", out, at, tag)
+        struct.pack_into("<I", out, at + 8, len(out))
         out += directory.tobytes(len(out))
     return bytes(out)
