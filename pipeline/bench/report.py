@@ -55,8 +55,8 @@ class Summary(_Model):
 
 
 class SizeResult(_Model):
-    """One face of a size. milliseconds: CPU time of the swap of one face, one thread, median of the repeats, photo of
-    the source and points known; wall: the same by the clock."""
+    """One face of a size. milliseconds: CPU time of the swap of one face, all threads together, least of the repeats,
+    photo of the source and points known; wall: the same by the clock."""
 
     method: Method
     size: int
