@@ -13,8 +13,8 @@ import numpy as np
 
 from models.arrays import Mask, Pixels
 from models.errors import NoFace
-from models.face import Face
-from models.interfaces import FaceStack
+from models.face import Box, Face
+from models.interfaces import Detection, FaceStack
 from pipeline.bench.naive import naive_swap
 from pipeline.bench.pictures import enlarged
 from pipeline.bench.report import METHODS, Method, SizeResult
@@ -52,10 +52,16 @@ class SizeRun:
 
 
 def at_size(picture: Pixels, stack: FaceStack, size: float, seed: int) -> Sized:
-    """The picture so that its largest face has `size` pixels between the outer eye corners, with texture."""
+    """The picture so that its largest face has `size` pixels between the outer eye corners, with texture.
+
+    The face is looked for in the picture as it is; in the enlarged one only its points are read again.
+    """
     before = _largest(picture, stack)
-    frame = Frame(enlarged(picture, size / before.eye_distance, seed))
-    return Sized(frame, _largest(frame.samples, stack))
+    scale = size / before.eye_distance
+    frame = Frame(enlarged(picture, scale, seed))
+    place = Detection(Box(*(side * scale for side in before.box)), before.score, before.turn)
+    (face,) = stack.landmarker.landmarks(frame.samples, [place])
+    return Sized(frame, face.numbered(1))
 
 
 def _largest(picture: Pixels, stack: FaceStack) -> Face:

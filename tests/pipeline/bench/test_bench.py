@@ -15,7 +15,7 @@ from pipeline.bench import quality
 from pipeline.bench.naive import naive_swap, warp_triangles
 from pipeline.bench.pictures import enlarged, texture
 from pipeline.bench.report import QualityReport
-from pipeline.bench.sizes import timed
+from pipeline.bench.sizes import at_size, timed
 from pipeline.frame import Frame
 from pipeline.measure.formulas import fine_energy
 
@@ -53,6 +53,15 @@ def test_enlarged_pictures_have_detail_that_enlarging_alone_has_not(astronaut: P
     assert pattern.std() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("size", [60, 400])
+def test_a_face_at_a_size_has_that_size(size: int, astronaut: Pixels, astronaut_face: Face, stack: FaceStack) -> None:
+    sized = at_size(astronaut, stack, size, 1)
+    assert sized.face.eye_distance == pytest.approx(size, rel=0.03)
+    scale = size / astronaut_face.eye_distance
+    apart = np.hypot(*(sized.face.points / scale - astronaut_face.points).T) / astronaut_face.eye_distance
+    assert apart.mean() < 0.03
+
+
 def test_timing_runs_on_one_thread_and_puts_it_back() -> None:
     before = cv2.getNumThreads()
     threads, cpu, wall = timed(cv2.getNumThreads, 3)
@@ -70,13 +79,15 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[QualityReport, 
     return report, folder, shares
 
 
-def test_natural_beats_the_simple_method_on_the_example_pair(
+def test_natural_sits_better_in_the_light_than_the_simple_method(
         small_run: tuple[QualityReport, Path, list[float]]) -> None:
     report, _, shares = small_run
     naive, natural = report.summaries
     assert (naive.method, natural.method) == ("naive", "natural")
     assert [(p.source, p.target) for p in report.pairs] == [("astronaut", "hopper")] * 2
-    assert natural.identity_to_source < naive.identity_to_source
+    assert natural.light > naive.light
+    assert natural.brightness < naive.brightness
+    assert natural.colour < naive.colour
     assert report.ratios["identity_to_source"] == pytest.approx(natural.identity_to_source / naive.identity_to_source)
     assert shares == sorted(shares)
     assert shares[-1] == 1
