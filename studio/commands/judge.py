@@ -31,6 +31,8 @@ def measure(args: Namespace, terminal: Terminal) -> int:
 
 
 def bench(args: Namespace, terminal: Terminal) -> int:
-    found = quality(sheets=args.sheets, progress=terminal.progress)
+    from pipeline.bench import quality
+
+    found = quality(pairs=args.pairs, sheets=args.sheets, progress=terminal.progress)
     terminal.answer(found.model_dump(mode="json"), found.to_text())
     return DONE
