@@ -179,7 +179,8 @@ def _bench(parser: argparse.ArgumentParser) -> None:
                         help="speed, sharpness and likeness of the built-in chain on the faces that installed packages "
                              "carry, beside a simple method")
     parser.add_argument("--sheets", type=Path, metavar="FOLDER",
-                        help="also write pictures side by side, and a plot, to this folder")
+                        help="also write pictures side by side, to look at, into this folder")
+    parser.add_argument("--pairs", type=_count, metavar="N", help="measure only the first N pairs of faces")
     _json(parser)
 
 

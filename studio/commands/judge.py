@@ -31,8 +31,6 @@ def measure(args: Namespace, terminal: Terminal) -> int:
 
 
 def bench(args: Namespace, terminal: Terminal) -> int:
-    from pipeline.bench import quality
-
     found = quality(pairs=args.pairs, sheets=args.sheets, progress=terminal.progress)
     terminal.answer(found.model_dump(mode="json"), found.to_text())
     return DONE
