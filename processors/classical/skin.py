@@ -21,6 +21,7 @@ from processors.classical.filters import (
     smoothstep,
     to_lab,
 )
+from processors.classical.glasses import rims_of
 from processors.classical.notes import once
 
 WORK = 60.0
@@ -155,21 +156,26 @@ def features(points: Points, shape: tuple[int, int], eye_distance: float, margin
     return found
 
 
-def inner_features(points: Points, shape: tuple[int, int], eye_distance: float) -> Mask:
-    """(H, W): each eye together with its brow and what lies between, which is dark and uneven on any face, and .04 eye
-    distances round them: always taken for face."""
+def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, margin: float = 0.04) -> Mask:
+    """(H, W): each eye together with its brow and what lies between, which is dark and uneven on any face, and a margin
+    in eye distances round them: always taken for face."""
     above = parts.brows(points, eye_distance)
     areas = [np.vstack([parts.grown(eye, 1.3), brow]) for eye, brow in zip(parts.eyes(points), above, strict=True)]
-    found = parts.fill(shape, *areas)
-    reach = 2 * max(round(0.04 * eye_distance), 1) + 1
+    found = parts.fill((shape[0], shape[1]), *areas)
+    if margin <= 0:
+        return found
+    reach = 2 * max(round(margin * eye_distance), 1) + 1
     return cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
 
 
-def face_mask(crop: Crop) -> Mask:
+def face_mask(crop: Crop, rims: bool = True) -> Mask:
     """(H, W) 0..1: skin above the eye line, trusted geometry below it, features always (study: a skin classifier
-    drops shaded cheeks, so below the eyes the outline of the points is the better judge)."""
+    drops shaded cheeks, so below the eyes the outline of the points is the better judge), the rims of spectacles
+    never, unless `rims` is False."""
     shape, size = crop.pixels.shape[:2], crop.eye_distance
     above = eye_line(crop.points, shape, size)
     mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
     inner = inner_features(crop.points, shape, size)
-    return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)
+    mask = np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)
+    found = rims_of(crop) if rims else None
+    return mask if found is None else mask * (1 - found)

@@ -46,7 +46,8 @@ class Detail(Processor):
 
 @dataclass(frozen=True, slots=True)
 class _Area:
-    """The part of the crop to refine. face: where, soft; skin: flags of plain skin; feature: eyes, brows, lips, soft."""
+    """The part of the crop to refine. face: where, soft; skin: flags of plain skin; feature: eyes, brows and lips,
+    soft."""
 
     place: tuple[slice, slice]
     face: Mask
@@ -110,8 +111,7 @@ def match_texture(
 ) -> Pixels:
     """Each octave finer than .03 eye distances gets the energy that the face had before.
 
-    On skin that is too smooth, the picture's own texture fills in what is missing: it has the right grain, blur and
-    colour noise. Octaves: Gaussians of 1, 2, 4, 8 pixels.
+    Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves: Gaussians of 1, 2, 4, 8 pixels.
     """
     if int(skin.sum()) < 32:
         return pixels
@@ -125,13 +125,13 @@ def match_texture(
         band, own = new - new_low, old - old_low
         y, own_y = luminance(band), luminance(own)
         change += _matched(band, own, (_energy(y, skin), _energy(own_y, skin)),
-                           (_energy(y, lips_eyes), _energy(own_y, lips_eyes)), feature, match, grain, random) - band
+                           (_energy(y, lips_eyes), _energy(own_y, lips_eyes)), feature, match, grain, sigma, skin, random) - band
         new, old, sigma = new_low, old_low, sigma * 2
     return pixels + change
 
 
 def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_features: tuple[float, float], feature: Mask,
-             match: float, grain: float, random: np.random.Generator) -> Pixels:
+             match: float, grain: float, sigma: float, skin: NDArray[np.bool_], random: np.random.Generator) -> Pixels:
     """One octave, (H, W, 3). on_skin, on_features: energies of the new face and of the old one there."""
     is_, was = on_skin
     gain = float(np.clip(was / max(is_, 1e-3), *_GAIN)) ** match
@@ -142,9 +142,22 @@ def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_feature
     lacking = was**2 - (gain * is_) ** 2
     if grain > 0 and lacking > 0 and was > 0:
         weight = grain * np.sqrt(lacking) / was
-        texture = np.clip(own, -3 * was, 3 * was)  # wrinkles and stray hairs of the old face are no texture
-        result += np.float32(weight) * texture * (1 - feature)[..., None]
+        result += np.float32(weight) * _grain(own, skin, was, sigma, random) * (1 - 0.5 * feature)[..., None]
     return result
+
+
+def _grain(own: Pixels, skin: NDArray[np.bool_], usual: float, sigma: float, random: np.random.Generator) -> Pixels:
+    """Noise of the octave whose colours vary together as the picture's do, and whose luminance has energy `usual`.
+
+    The old face's own texture would bring its wrinkles along.
+    """
+    values = own[skin]
+    low, high = np.percentile(values, (5, 95), axis=0)
+    covariance = np.cov(np.clip(values, low, high).T) + 1e-4 * np.eye(3)
+    noise = random.standard_normal(own.shape, dtype=np.float32) @ np.linalg.cholesky(covariance).T.astype(np.float32)
+    fine = noise if sigma == 1 else cv2.GaussianBlur(noise, (0, 0), sigma / 2)
+    band = fine - cv2.GaussianBlur(fine, (0, 0), sigma)
+    return np.asarray(band * (usual / max(_energy(luminance(band), skin), 1e-3)), np.float32)
 
 
 def smoothed(pixels: Pixels, size: float, amount: float) -> Pixels:

@@ -9,7 +9,7 @@ import numpy as np
 from processors.base import Needs, Processor
 from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
-from processors.classical.skin import eye_line, face_mask
+from processors.classical.skin import face_mask
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
@@ -37,7 +37,6 @@ def _uncover(patch: Patch, strength: float) -> Patch:
     crop = patch.crop
     clear = face_mask(crop)
     if patch.source_clean is not None:
-        above = eye_line(crop.points, crop.pixels.shape[:2], crop.eye_distance)
-        clear = clear * (1 - above * (1 - patch.source_clean))
+        clear = clear * patch.source_clean
     clear = 1 - np.float32(strength) * (1 - clear)
     return replace(patch, mask=np.asarray(clear if patch.mask is None else clear * patch.mask, np.float32))

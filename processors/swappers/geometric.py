@@ -15,10 +15,11 @@ from processors.batches import Crop, Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
 from processors.classical.colour import match_colour, settle
-from processors.classical.filters import blur, reduced, resize
+from processors.classical.filters import blur, reduced, resize, spread
+from processors.classical.glasses import rims_of
 from processors.classical.identity import destination, identity_offset
 from processors.classical.pose import forehead
-from processors.classical.skin import face_mask, features
+from processors.classical.skin import face_mask, features, inner_features
 from processors.classical.sources import (
     Chosen,
     choose,
@@ -107,7 +108,8 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     window = _window(aims, size, crop.pixels.shape)
     if window is None:
         return patch
-    drawn, clean = _bring(chosen, aims, window, size)
+    # Spectacles come along with the face, unless this face wears its own.
+    drawn, clean = _bring(chosen, aims, window, size, without_rims=rims_of(crop) is not None)
     target = np.asarray(window.of(crop.pixels), np.float32)
     areas = _areas(crop, moved - window.origin, aims - window.origin, clean, window, size)
     small = areas.skin.shape
@@ -116,6 +118,7 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     lit = match_colour(lit, resize(lit, small), aim, areas, params.colour)
     if SETTLE > 0:
         lit = settle(lit, resize(lit, small), aim, areas, SS, SETTLE)
+    lit, clean = _fill_gaps(lit, clean, aim, areas, size)
     lit = _keep_target_parts(lit, crop, chosen, group_maps, window, size)
     if params.strength < 1:
         # The target goes half of the way too, so that no feature is seen twice.
@@ -131,10 +134,10 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
                    remarks=(*patch.remarks, *remarks_on(chosen.looks, looks, crop.face.spread)))
 
 
-def _bring(chosen: Chosen, aims: Points, window: _Window, size: float) -> tuple[Pixels, Mask]:
+def _bring(chosen: Chosen, aims: Points, window: _Window, size: float, without_rims: bool) -> tuple[Pixels, Mask]:
     """The source warped into the window, (H, W, 3) float32, and its skin and features there, (H, W) 0..1."""
     scale = size / chosen.looks.size * _PRE_SHRINK
-    pixels, mask = chosen.pixels, chosen.turned(face_mask(chosen.crop))
+    pixels, mask = chosen.pixels, chosen.turned(face_mask(chosen.crop, without_rims))
     inside = None if chosen.crop.inside is None else chosen.turned(chosen.crop.inside)
     points = np.vstack([chosen.points, forehead(chosen.points, chosen.pose)])
     if scale < 0.85 * _PRE_SHRINK:
@@ -147,7 +150,15 @@ def _bring(chosen: Chosen, aims: Points, window: _Window, size: float) -> tuple[
     drawn = np.asarray(pull(np.asarray(pixels, np.float32), where), np.float32)
     covers = mask if inside is None else mask * inside
     clean = cv2.remap(covers, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.clip(drawn, 0, 255), np.clip(clean, 0, 1).astype(np.float32)
+    return np.clip(drawn, 0, 255), _without_rim(np.clip(clean, 0, 1), aims - window.origin, size)
+
+
+def _without_rim(clean: Mask, points: Points, size: float) -> Mask:
+    """The outermost .06 eye distances of clear skin lie in the shadow of the hair, or are strands; brows and eyes stay."""
+    reach = 2 * max(round(0.06 * size), 1) + 1
+    inner = cv2.erode(clean, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    kept = inner_features(points, clean.shape, size, 0.0)
+    return np.maximum(inner, np.minimum(kept, clean)).astype(np.float32)
 
 
 def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window, size: float) -> Areas:
@@ -164,7 +175,8 @@ def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window
     groups = tuple(zip(_groups(there, shape), _groups(here, shape), strict=True))
     soft = parts.fill(shape, *(parts.grown(p, 1.25) for p in parts.eyes(there)), parts.lips(there))
     plain = 1 - blur(features(there, shape, unit, 0.03), 0.03 * unit)
-    return Areas(unit, (skin * (skin > 0.5) * (1 - both)).astype(np.float32), plain, blur(soft, 0.04 * unit), groups)
+    own_skin = (outline * own * (own > 0.5) * (1 - both)).astype(np.float32)
+    return Areas(unit, (skin * (skin > 0.5) * (1 - both)).astype(np.float32), own_skin, plain, blur(soft, 0.04 * unit), groups)
 
 
 def _groups(points: Points, shape: tuple[int, int]) -> list[Mask]:
@@ -172,6 +184,18 @@ def _groups(points: Points, shape: tuple[int, int]) -> list[Mask]:
     between = parts.fill(shape, parts.inner_mouth(points))
     lips = np.clip(parts.fill(shape, parts.lips(points)) - between, 0, 1)
     return [*(parts.fill(shape, eye) for eye in parts.eyes(points)), lips, between]
+
+
+def _fill_gaps(lit: Pixels, clean: Mask, aim: Pixels, areas: Areas, size: float) -> tuple[Pixels, Mask]:
+    """Where the source has a fringe, spectacles or no pixels, plain skin of the target's broad colour stands in, and
+    counts as clean up to .22 eye distances away: or the soft edge would take brows that lie under a fringe."""
+    gap = 1 - blur(clean, 0.015 * size)
+    if float(gap.max()) < 0.02:
+        return lit, clean
+    plain = resize(spread(aim, areas.own_skin, 0.08 * areas.unit), lit.shape[:2])
+    reach = 2 * round(0.22 * areas.unit) + 1
+    near = cv2.dilate(resize(clean, areas.skin.shape), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return lit + (plain - lit) * gap[..., None], np.maximum(clean, resize(near, clean.shape))
 
 
 def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArray[np.float64]], window: _Window,
