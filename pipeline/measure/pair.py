@@ -20,10 +20,14 @@ from pipeline.measure.report import FaceMeasures, Measures, Outside
 SAME_FACE = 1 / 3
 
 
+HARDER = Search(small=True, turned=True)
+
+
 def find_faces(frame: Frame, stack: FaceStack, search: Search = Search()) -> list[Face]:
-    """Faces with points, largest first."""
+    """Faces with points, largest first; where an ordinary look finds none, what a harder one finds."""
     picture = frame.bgr8()
-    return stack.landmarker.landmarks(picture, stack.detector.detect(picture, search))
+    found = stack.detector.detect(picture, search) or stack.detector.detect(picture, HARDER)
+    return stack.landmarker.landmarks(picture, found)
 
 
 def source_descriptor(photos: Sequence[Frame], stack: FaceStack, search: Search = Search()) -> Embedding:
@@ -33,7 +37,7 @@ def source_descriptor(photos: Sequence[Frame], stack: FaceStack, search: Search 
         faces = find_faces(photo, stack, search)
         if not faces:
             raise NoFace(f"No face can be found in source photo {number}.", subject=f"source photo {number}",
-                         remedy="Choose a photo with a face from the front, or look harder for small faces.")
+                         remedy="Choose a photo that shows a face from the front, at least 80 pixels wide.")
         largest = max(faces, key=lambda f: f.box.area)
         found += stack.recogniser.embed(photo.bgr8(), [largest])
     return np.asarray(np.mean(found, axis=0), np.float64)
@@ -47,7 +51,7 @@ def measure_pair(
 
     sources: photos of the identity that was put on (none: no distance to a source). mask: (H, W) 0..1, where the
     recipe changes pixels; None where no recipe tells. faces: those of `before`, numbered, where they are known
-    already. Raises InputError (`MEASURE.SIZE`) where the sizes differ, NoFace where a picture has none.
+    already (may be none: then only the pixels outside are counted). Raises InputError (`MEASURE.SIZE`) where the sizes differ, NoFace where a picture has none.
     """
     if (before.width, before.height) != (after.width, after.height):
         raise InputError(
@@ -57,9 +61,9 @@ def measure_pair(
     if faces is None:
         found = sorted(find_faces(before, stack, search), key=lambda f: f.centre)
         faces = [face.numbered(i) for i, face in enumerate(found, 1)]
-    if not faces:
-        raise NoFace("No face can be found in the picture before.", subject="before",
-                     remedy="Look harder for small or turned faces.")
+        if not faces:
+            raise NoFace("No face can be found in the picture before.", subject="before",
+                         remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")
     descriptor = source_descriptor(sources, stack, search) if sources else None
     masks = None if mask is None else share_out(mask, list(faces))
     return Measures(
@@ -77,6 +81,9 @@ def measure_faces(
     picture = after.bgr8()
     found = stack.detector.detect(picture, search)
     matches = [_match(face, found) for face in faces]
+    if not all(matches):
+        found = stack.detector.detect(picture, HARDER)
+        matches = [match or _match(face, found) for face, match in zip(faces, matches, strict=True)]
     again = stack.landmarker.landmarks(picture, [match or Detection(face.box, face.score, face.turn)
                                                  for face, match in zip(faces, matches, strict=True)])
     was = [face.embedding for face in faces]

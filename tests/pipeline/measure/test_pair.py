@@ -109,3 +109,11 @@ def test_pictures_of_different_size_or_without_faces_are_refused(stack: FaceStac
         measure_pair([], grey, grey, stack)
     with pytest.raises(NoFace, match="source photo 2"):
         measure_pair([portrait, grey], portrait, portrait, stack)
+
+
+def test_with_nobody_to_measure_only_the_pixels_outside_count(stack: FaceStack, portrait: Frame) -> None:
+    samples = portrait.samples.copy()
+    samples[3, 4] ^= 1
+    measured = measure_pair([], portrait, Frame(samples), stack, mask=np.zeros((280, 300), np.float32), faces=[])
+    assert measured.faces == ()
+    assert measured.outside.pixels == 1
