@@ -50,8 +50,9 @@ def measure_pair(
     """Measures every face of `before` in `after`.
 
     sources: photos of the identity that was put on (none: no distance to a source). mask: (H, W) 0..1, where the
-    recipe changes pixels; None where no recipe tells. faces: those of `before`, numbered, where they are known
-    already (may be none: then only the pixels outside are counted). Raises InputError (`MEASURE.SIZE`) where the sizes differ, NoFace where a picture has none.
+    recipe changes pixels; None where no recipe tells. faces: those of `before`, numbered, where they are known already
+    (may be none: then only the pixels outside are counted). Raises InputError (`MEASURE.SIZE`) where the sizes differ,
+    NoFace where a picture has none.
     """
     if (before.width, before.height) != (after.width, after.height):
         raise InputError(
