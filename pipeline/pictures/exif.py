@@ -4,7 +4,6 @@ offsets included) stays as the camera wrote it. Structure: TIFF 6.0, section 2; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 ORIENTATION, EXIF_IFD, GPS_IFD, MAKER_NOTE = 0x0112, 0x8769, 0x8825, 0x927C
@@ -32,6 +31,7 @@ class Directory(NamedTuple):
     entries: dict[int, Entry]
     next_at: int  # where the pointer to the next directory is
     next: int
+    whole: bool  # whether every value lies inside the block
 
 
 def order_of(block: bytes) -> str:
@@ -47,21 +47,21 @@ def read_directory(block: bytes, offset: int) -> Directory:
     order = order_of(block)
     try:
         (count,) = struct.unpack_from(order + "H", block, offset)
-        entries = dict(_entries(block, order, offset + 2, count))
+        found = [_entry(block, order, at) for at in range(offset + 2, offset + 2 + 12 * count, 12)]
+        entries = {entry.tag: entry for entry in found if entry.value_at + entry.length <= len(block)}
+        whole = all(entry.value_at + entry.length <= len(block) for entry in found)
         next_at = offset + 2 + 12 * count
         following = struct.unpack_from(order + "I", block, next_at)[0] if next_at + 4 <= len(block) else 0
     except struct.error as error:
         raise BrokenExif("a directory lies outside the block") from error
-    return Directory(entries, next_at, following)
+    return Directory(entries, next_at, following, whole)
 
 
-def _entries(block: bytes, order: str, start: int, count: int) -> Iterator[tuple[int, Entry]]:
-    for at in range(start, start + 12 * count, 12):
-        tag, kind, number = struct.unpack_from(order + "HHI", block, at)
-        length = _TYPE_BYTES.get(kind, 1) * number
-        value_at = at + 8 if length <= 4 else struct.unpack_from(order + "I", block, at + 8)[0]
-        if value_at + length <= len(block):
-            yield tag, Entry(tag, kind, number, at, value_at, length)
+def _entry(block: bytes, order: str, at: int) -> Entry:
+    tag, kind, number = struct.unpack_from(order + "HHI", block, at)
+    length = _TYPE_BYTES.get(kind, 1) * number
+    value_at = at + 8 if length <= 4 else struct.unpack_from(order + "I", block, at + 8)[0]
+    return Entry(tag, kind, number, at, value_at, length)
 
 
 def first_directory(block: bytes) -> Directory:

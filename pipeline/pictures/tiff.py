@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import struct
 from typing import Any
 
@@ -19,6 +20,9 @@ from pipeline.pictures.photoshop import harmless, iptc_of, with_iptc
 from pipeline.pictures.picture import Metadata
 from processors.batches import Remark
 
+# Says about damaged tags what this program says in its own words, or need not say.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
 _XMP, _IPTC, _PHOTOSHOP, _ICC, _DNG, _ORIENTATION, _KIND = 700, 33723, 34377, 34675, 50706, 274, 254
 _EXIF_IFD, _GPS_IFD = 34665, 34853
 # What people and cameras say in the first directory, as against how the samples lie.
@@ -31,6 +35,9 @@ _ASSOCIATED = 1
 
 def decode(data: bytes) -> Decoded:
     """See decoded.Decoded. Raises RefusedError, or what tifffile, OpenCV and Pillow raise."""
+    classic = data[:4] in (b"II*\x00", b"MM\x00*")  # as against BigTIFF, which is laid out in another way
+    if classic and not first_directory(data).whole:
+        raise ValueError("the file is truncated")
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         number, page = _main_page(file)
         check_size(page.imagewidth, page.imagelength)

@@ -83,23 +83,23 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
         _text(document, effects, RDF, "li", f"{name} {version}")
     if edit.recipe_id and edit.kind != "anonymise":
         _text(document, about, LIKENESS, "Recipe", edit.recipe_id)
-    _add_event(document, about, history, edit, tool, when)
+    if history is None:
+        _drop(rdf, ((XMP_MM, "History"),))  # whatever it is, it is no sequence
+        history = _element(document, _element(document, about, XMP_MM, "History"), RDF, "Seq")
+    _add_event(document, history, edit, tool, when)
     body = _root(document).toxml()
     return f'<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>{body}<?xpacket end="w"?>'.encode()
 
 
 _OURS = ((IPTC_EXT, "DigitalSourceType"), (LIKENESS, "Version"), (LIKENESS, "Kind"), (LIKENESS, "Effects"),
-         (LIKENESS, "Recipe"), (XMP, "MetadataDate"), (XMP, "ModifyDate"), (XMP_MM, "History"),
+         (LIKENESS, "Recipe"), (XMP, "MetadataDate"), (XMP, "ModifyDate"),
          # Pictures of the picture as it was, and its orientation, which has been applied.
          (XMP, "Thumbnails"), (TIFF, "Orientation"))
 
 
-def _add_event(document: minidom.Document, about: minidom.Element, history: minidom.Element | None, edit: Edit,
-               tool: str, when: str | None) -> None:
-    holder = _element(document, about, XMP_MM, "History")
-    sequence = history if history is not None else document.createElementNS(RDF, "rdf:Seq")
-    holder.appendChild(sequence)
-    event = _element(document, sequence, RDF, "li")
+def _add_event(document: minidom.Document, history: minidom.Element, edit: Edit, tool: str,
+               when: str | None) -> None:
+    event = _element(document, history, RDF, "li")
     event.setAttributeNS(RDF, "rdf:parseType", "Resource")
     words = ", ".join(f"{name} {version}" for name, version in edit.effects)
     _text(document, event, EVENT, "action", "edited")

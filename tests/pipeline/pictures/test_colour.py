@@ -32,7 +32,8 @@ def by_hand(bgr: Pixels, matrix: Pixels, gamma: float) -> Pixels:
     """(N, 3) BGR uint8 of a matrix profile to sRGB, by the definition of both."""
     linear = (bgr[:, ::-1] / 255.0) ** gamma
     inside = np.clip(linear @ matrix.T @ np.linalg.inv(SRGB_XYZ).T, 0, 1)
-    return np.rint(srgb_from_linear(inside)[:, ::-1] * 255)
+    done: Pixels = np.rint(srgb_from_linear(inside)[:, ::-1] * 255)
+    return done
 
 
 def skin(count: int = 400) -> Pixels:

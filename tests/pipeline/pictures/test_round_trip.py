@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,7 +122,7 @@ def test_a_sixteen_bit_colour_key_becomes_alpha(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif", ".heic", ".avif"])
 def test_metadata_and_profile_come_through(suffix: str, tmp_path: Path) -> None:
-    options = {"exif": b"Exif\x00\x00" + m.exif(), "xmp": m.XMP, "icc_profile": m.ADOBE_RGB}
+    options: dict[str, Any] = {"exif": b"Exif\x00\x00" + m.exif(), "xmp": m.XMP, "icc_profile": m.ADOBE_RGB}
     if suffix == ".png":
         options.pop("xmp")
     if suffix == ".tif":
@@ -235,7 +236,7 @@ def test_pictures_are_turned_upright_once(suffix: str, orientation: int, tmp_pat
     array = m.small()
     stated = Image.Exif()
     stated[0x0112] = orientation
-    options = {".webp": {"lossless": True}, ".jpg": {"quality": 100, "subsampling": 0}}
+    options: dict[str, dict[str, Any]] = {".webp": {"lossless": True}, ".jpg": {"quality": 100, "subsampling": 0}}
     path = m.save(tmp_path / f"in{suffix}", array, exif=stated, **options.get(suffix, {}))
     picture = read_picture(path)
     with Image.open(path) as image:
