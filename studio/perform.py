@@ -6,6 +6,7 @@ Everything here runs on the event loop; pixels are read, looked at and rendered 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from studio.session import CONSENT_EXAMPLE, Place, TabSession
 from studio.work import Ticket
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 EVERYTHING = ("bar", "people", "viewer", "chain", "tray")
 TELL_EVERY = 0.12
@@ -47,6 +49,12 @@ async def perform(tab: TabSession, data: object) -> Steps:
         tab.job = None
         if error.code != "CANCELLED.USER":
             tab.tell(error, place)
+        yield EVERYTHING
+    except Exception as error:  # a fault of the program: said on the screen, and in full on the terminal
+        logger.exception("The studio failed to %s.", data)
+        tab.job = None
+        tab.tell(LikenessError(f"Likeness failed unexpectedly ({type(error).__name__}).", code="INTERNAL.ERROR",
+                               remedy="Try it again; if it stays, report what the terminal says."), place)
         yield EVERYTHING
 
 
@@ -225,14 +233,17 @@ async def _learn(tab: TabSession) -> Steps:
             continue
         photos = [(tab.pictures[p.id], p.face) for p in wanted.photos if p.id in tab.pictures]
         learned: list[Source] = []
-        name = wanted.name
-        async for step in _run(tab, "learning", lambda _, n=name, p=photos: tab.engine.source(n, p), learned):
+        async for step in _run(tab, "learning", _learner(tab, wanted.name, photos), learned):
             yield step
         tab.keep_source(wanted, learned[0])
         for picture, _face in photos:
             async for step in _faces_of(tab, picture, Looking()):
                 yield step
         yield EVERYTHING
+
+
+def _learner(tab: TabSession, name: str, photos: list[tuple[Picture, int | None]]) -> Callable[[Ticket[Any]], Source]:
+    return lambda _: tab.engine.source(name, photos)
 
 
 async def _preview(tab: TabSession) -> Steps:

@@ -76,7 +76,7 @@ class TabSession:
         self.presets: list[Preset] = list(load_presets().values())
         chain = preset(DEFAULT).chain(self.engine.registry)
         self.history = History(Recipe(made_with=f"Likeness {VERSION}").with_effects(chain))
-        self.previews: Newest[Rendered] = Newest(self.worker)
+        self.previews: Newest[tuple[Rendered, Encoded]] = Newest(self.worker)
         self.analyses: dict[tuple[str, Looking], Analysis] = {}
         self._sources: dict[tuple[tuple[str, int | None], ...], Source] = {}
         self._numbers = itertools.count(1)

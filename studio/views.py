@@ -41,7 +41,7 @@ def people(tab: TabSession) -> View:
         rows.append({
             "number": report.number, "portrait": _portrait(tab, target, report.number, tab.recipe.looking),
             "choice": choice.model_dump(), "size": round(report.size),
-            "remarks": _remarks((*report.remarks, *(r for r in found if r not in report.remarks))),
+            "remarks": _remarks(_once((*report.remarks, *found))),
         })
     return {
         "open": target is not None, "looked": analysis is not None, "people": rows,
@@ -90,6 +90,16 @@ def _busy(tab: TabSession) -> View | None:
 def _notices(tab: TabSession, place: Place) -> list[View]:
     return [{"id": n.id, "code": n.code, "subject": n.subject, "words": n.words, "remedy": n.remedy, "error": n.error}
             for n in tab.notices if n.place == place]
+
+
+SAID_BETTER = {"FACE.UNSURE": "POINTS.DOUBTFUL", "FACE.TINY": "SIZE.TINY"}
+"""Remarks of the analysis that a processor's own remark says again, and more exactly."""
+
+
+def _once(remarks: tuple[Remark, ...]) -> list[Remark]:
+    """Each code once, and none that another of them says better."""
+    by_code = {remark.code: remark for remark in remarks}
+    return [remark for code, remark in by_code.items() if SAID_BETTER.get(code) not in by_code]
 
 
 def _remarks(remarks: Iterable[Remark]) -> list[View]:

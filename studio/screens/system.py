@@ -1,4 +1,4 @@
-"""The System screen: what this machine has, and whose work this program stands on."""
+"""The System screen: what this machine has, and on what terms the data files may be used."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Any
 
 import gradio as gr
 
+from models.catalogue import load_catalogue
 from studio.screens.image import MOUNT
 from studio.settings import Settings
 
 
 def build(settings: Settings) -> None:
-    """Adds the screen to the open Blocks. It is examined when somebody asks, not at the start."""
+    """Adds the screen to the open Blocks. The machine is examined when somebody looks, not at the start."""
     screen = gr.HTML(value={}, html_template='<div class="lk-system"></div>', js_on_load=MOUNT.format(name="system"),
                      apply_default_css=False, elem_id="system", elem_classes=["lk-part"])
 
     def examine() -> dict[str, Any]:
-        return {"rows": [dict(row) for row in settings.checks()], "data_dir": str(settings.data_dir)}
+        return {"rows": [dict(row) for row in settings.checks()], "data_dir": str(settings.data_dir),
+                "licences": [{"name": row.title, "commercial": row.commercial, "licence": row.licence,
+                              "terms": row.terms, "file": row.file} for row in load_catalogue()]}
 
     screen.submit(examine, None, screen, show_progress="hidden", api_visibility="private")

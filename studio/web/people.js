@@ -22,7 +22,7 @@
       { group: t("choose.source") },
       ...view.sources.map((source) => item({ use: "source", source: source.name }, { label: source.name,
         picture: source.photos[0]?.url, icon: "person", disabled: !source.consent || !source.ready,
-        detail: source.consent ? t("photos", { n: source.photos.length }) : t("consent.first") })),
+        detail: source.consent ? L.photoCount(source) : t("consent.first") })),
       { id: "choose-new", label: t("source.add"), icon: "plus", act: () => L.pick({ to: null }) },
       { group: t("choose.hide") },
       ...["blur", "pixelate", "solid"].map((style) => item({ use: "anonymise", style }, { id: `choose-${style}`,
@@ -43,6 +43,15 @@
     return choice.use === "anonymise" ? h("span.becomes.hidden-face", {}, L.icon("eyeoff")) : null;
   };
 
+  // Two at once are read; a list of five is not.
+  const SHOWN = 2;
+  const warning = (remark) => h("p.remark", { "data-code": remark.code }, L.icon("warning"), L.remark(remark));
+  const warnings = ({ remarks, number }) => [
+    remarks.slice(0, SHOWN).map(warning),
+    remarks.length > SHOWN ? h("details.more-remarks", {},
+      h("summary", { "data-key": `remarks-${number}` }, t("remarks.more", { n: remarks.length - SHOWN })), remarks.slice(SHOWN).map(warning)) : null,
+  ];
+
   const row = (view, person) => h(`div.person.use-${person.choice.use}`, { "data-person": person.number },
     h("button.person-card", { id: `person-${person.number}`, "data-key": `person-${person.number}`, "aria-haspopup": "menu",
       onclick: (event) => L.choose(event.currentTarget, person.number),
@@ -52,7 +61,7 @@
     h("span.person-words", {}, h("span.name", {}, t("person", { number: person.number })),
       h("span.what", {}, L.choiceName(person.choice))),
     becomes(view, person)),
-    person.remarks.map((remark) => h("p.remark", { "data-code": remark.code }, L.icon("warning"), L.remark(remark))));
+    warnings(person));
 
   const looking = (view) => {
     const set = (change) => L.ask({ do: "look", ...view.looking, ...change });
@@ -82,7 +91,10 @@
         h("h2", {}, t("sources.title"), view.sources.length ? h("span.count", {}, String(view.sources.length)) : null),
         L.notices(view.notices),
         L.sources(view));
-      L.draw("viewer");
+      // A question that has just been asked must not wait below the fold.
+      const asked = root.querySelector(".consent");
+      if (asked && L.asked !== view.sources.length) asked.scrollIntoView({ block: "nearest" });
+      L.asked = asked ? view.sources.length : 0;
     },
   });
 })();

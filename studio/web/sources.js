@@ -3,6 +3,8 @@
   const L = window.Likeness;
   const { h, t } = L;
 
+  L.photoCount = (source) => t(source.photos.length === 1 ? "photo.one" : "photos", { n: source.photos.length });
+
   const pickFace = (anchor, source, photo) => L.menu(anchor, t("face.which", { name: photo.name }), [
     ...(photo.faces.length > 1 ? [{ group: t("face.pick") }, ...photo.faces.map((face) => ({
       label: t("face.number", { number: face.number }), picture: face.url, checked: face.number === photo.face,
@@ -43,7 +45,7 @@
         "aria-label": t("source.remove", { name: source.name }),
         onclick: () => L.ask({ do: "remove_source", source: source.name }) }, L.icon("trash"))),
     photos(source),
-    h("p.source-foot", {}, h("span", {}, t(source.photos.length === 1 ? "photo.one" : "photos", { n: source.photos.length })),
+    h("p.source-foot", {}, h("span", {}, L.photoCount(source)),
       source.consent ? h("span", { "aria-hidden": "true" }, "·") : null, source.consent ? consent(source) : null),
     source.consent ? null : consent(source),
     source.remarks.map((remark) => h("p.remark.calm", { "data-code": remark.code }, L.remark(remark))));

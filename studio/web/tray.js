@@ -31,7 +31,7 @@
       root.setAttribute("role", "contentinfo");
       const dark = L.theme !== "light";
       L.fill(root, h("div.job", {}, job(view)), h("span.spring"),
-        h("button.button.quiet.small", { id: "keys", "data-key": "keys", title: t("keys.help"), onclick: L.showKeys },
+        h("button.button.quiet.small", { id: "keys", "data-key": "keys", onclick: L.showKeys },
           h("kbd", {}, "?"), t("keys")),
         h("button.button.quiet.small", { id: "theme", "data-key": "theme", title: t(dark ? "theme.light" : "theme.dark"),
           "aria-label": t(dark ? "theme.light" : "theme.dark"), onclick: () => L.setTheme(dark ? "light" : "dark") },
