@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Mask, Pixels
-from processors.classical.filters import Plane, blur, from_lab, resize, smoothstep, spread, to_lab
+from processors.classical.filters import Plane, blur, resize, smoothstep, spread, to_lab
 from processors.classical.tone import Areas, robust_std
 
 # Numbers from the study's recipe, step 13.
@@ -18,15 +18,16 @@ _KNOTS = 7
 _SPOTS = 3.0
 
 
-def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Areas, strength: float) -> Pixels:
-    """(H, W, 3) float32 BGR with the target's skin colour. small: the same picture at working size.
+def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Areas, strength: float) -> Plane:
+    """(H, W, 3) Lab with the target's skin colour. pixels: BGR; small: the same picture at working size.
 
     Chroma is moved in Lab, additively and less where it is dark: a ratio per channel makes lips violet and brows blue.
     """
+    lab = to_lab(np.clip(pixels, 0, 255))
     own, aim = to_lab(np.clip(small, 0, 255)), to_lab(small_target)
     chosen = areas.skin > 0.5
     if int(chosen.sum()) < 8 or strength <= 0:
-        return pixels
+        return lab
     width = _SIGMA * areas.unit
     low_own, low_aim = spread(own[..., 1:], areas.skin, width), spread(aim[..., 1:], areas.skin, width)
     shift = _feature_shift(np.clip(low_aim - low_own, -_LIMIT, _LIMIT), own, aim, areas)
@@ -37,8 +38,6 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     moved = low_own + (own[..., 1:] - low_own) * ratio + shift
     curve = np.clip(_curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
                     - _curve(own[..., 0][chosen], moved[chosen], knots), -_CURVE_LIMIT, _CURVE_LIMIT)
-
-    lab = to_lab(np.clip(pixels, 0, 255))
     lightness, shape = lab[..., 0], lab.shape[:2]
     low, shift, feature, skin = (resize(np.asarray(p, np.float32), shape)
                                  for p in (low_own, shift, areas.feature, areas.plain))
@@ -52,17 +51,16 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     chroma = lab[..., 1:] + change.astype(np.float32)
     chroma = _without_colour(chroma, own, aim, low_aim, areas)
     lab[..., 1:] += np.float32(strength) * (chroma - lab[..., 1:])
-    return from_lab(lab)
+    return lab
 
 
-def settle(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Areas, sigma: float, strength: float) -> Pixels:
+def settle(lab: Plane, small_target: Pixels, areas: Areas, sigma: float, strength: float) -> Plane:
     """A last broad correction on skin, of what limits and curves left over; features get a third of it."""
-    own, aim = to_lab(np.clip(small, 0, 255)), to_lab(small_target)
+    own, aim = resize(lab, areas.skin.shape), to_lab(small_target)
     even = areas.skin * _even(own[..., 0], areas) * _even(aim[..., 0], areas)
     rest = spread(aim - own, even, sigma * areas.unit)
     rest = np.clip(rest, -12, 12) * np.float32(strength) * (1 - 0.7 * areas.feature)[..., None]
-    lab = to_lab(np.clip(pixels, 0, 255))
-    return from_lab(lab + resize(rest.astype(np.float32), lab.shape[:2]))
+    return lab + resize(rest.astype(np.float32), lab.shape[:2])
 
 
 def _even(lightness: Plane, areas: Areas) -> Plane:
@@ -97,7 +95,7 @@ def _mean(plane: Plane, mask: Mask) -> NDArray[np.float32] | None:
     total = float(mask.sum())
     if total < 2:
         return None
-    return np.asarray((plane * mask[..., None]).sum(axis=(0, 1)) / total, np.float32)
+    return np.asarray(mask.ravel() @ plane.reshape(-1, plane.shape[2]) / total, np.float32)
 
 
 def _without_colour(chroma: Plane, own: Plane, aim: Plane, low_aim: Plane, areas: Areas) -> Plane:
@@ -116,8 +114,9 @@ def _without_colour(chroma: Plane, own: Plane, aim: Plane, low_aim: Plane, areas
 
 def _vividness(lab: Plane) -> Plane:
     """Distance from the picture's mean chroma: a sepia print is as colourless as a grey one."""
-    away = lab[..., 1:] - np.median(lab[..., 1:], axis=(0, 1))
-    return np.asarray(np.hypot(away[..., 0], away[..., 1]), np.float32)
+    chroma = lab[::2, ::2, 1:].reshape(-1, 2)  # a quarter of the pixels tells it as well
+    away = chroma - np.median(chroma, axis=0)
+    return np.asarray(np.hypot(away[:, 0], away[:, 1]), np.float32)
 
 
 def _ratio(own: Plane, deviation: float, chosen: NDArray[np.bool_]) -> float:

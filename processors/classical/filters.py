@@ -29,17 +29,22 @@ def spread(plane: Plane, weight: Mask, sigma: float) -> Plane:
 
     Where the nearest weight is far, wider and wider neighbourhoods decide. plane: (H, W) or (H, W, C).
     """
-    total = float(weight.sum())
-    w = weight[..., None] if plane.ndim == 3 else weight
-    if total < 1e-3:
+    if float(weight.sum()) < 1e-3:
         return blur(plane, sigma)
-    mean = (plane * w).sum(axis=(0, 1)) / np.float32(total)
-    result = np.zeros_like(plane) + mean.astype(np.float32)
+    weighted = plane * (weight[..., None] if plane.ndim == 3 else weight)
+    shape = plane.shape[:2]
+    factor = int(min(sigma // 2.5, min(shape) // 8))
+    if factor >= 2:  # the narrowest low-pass keeps nothing that is lost here
+        less = (shape[0] // factor, shape[1] // factor)
+        weighted, weight, sigma = resize(weighted, less), resize(weight, less), sigma / factor
+    flat = weighted.reshape(-1, weighted.shape[2]) if plane.ndim == 3 else weighted.ravel()
+    result: Plane = flat.sum(axis=0) / weight.sum()
     for wide in (4.0, 2.0, 1.0):
-        top, below = blur(plane * w, sigma * wide), blur(weight, sigma * wide)
+        top, below = (cv2.GaussianBlur(p, (0, 0), sigma * wide, borderType=cv2.BORDER_REPLICATE)
+                      for p in (weighted, weight))
         below = below[..., None] if plane.ndim == 3 else below
         result = (top + np.float32(0.02) * result) / (below + np.float32(0.02))
-    return np.asarray(result, np.float32)
+    return resize(np.asarray(result, np.float32), shape)
 
 
 def smoothstep(x: Plane) -> Plane:

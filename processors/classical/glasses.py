@@ -57,14 +57,15 @@ def _find(crop: Crop) -> Mask | None:
         return None
     lab = blur(to_lab(resize(np.asarray(crop.pixels, np.float32), shape)), 0.012 * unit)
     points = crop.points * scale
+    bridge = _bridge(lab, points, unit)
+    if float(np.percentile(bridge.line.max(axis=1), 25)) < _BRIDGE:  # most faces are done with here
+        return None
     eyes = [_ring(lab, points, unit, side) for side in (0, 1)]
     near = [cv2.dilate(np.minimum(eye.line, _CAP * 1.5), np.ones((1, 5), np.uint8)) for eye in eyes]
     both = np.minimum(near[0], near[1])
     course = _course(np.minimum(both + 0.25 * (near[0] + near[1]), _CAP), closed=True)
     strength = both[np.arange(_ANGLES), course][_SURE]
-    bridge = _bridge(lab, points, unit)
-    across = float(np.percentile(bridge.line.max(axis=1), 25))
-    if np.median(strength) < _RING or (strength > _RING / 2).mean() < 0.7 or across < _BRIDGE:
+    if np.median(strength) < _RING or (strength > _RING / 2).mean() < 0.7:
         return None
     mask = np.zeros(shape, np.float32)
     columns = np.arange(len(_RADII))[None]

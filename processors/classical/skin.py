@@ -171,11 +171,15 @@ def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, 
 def face_mask(crop: Crop, rims: bool = True) -> Mask:
     """(H, W) 0..1: skin above the eye line, trusted geometry below it, features always (study: a skin classifier
     drops shaded cheeks, so below the eyes the outline of the points is the better judge), the rims of spectacles
-    never, unless `rims` is False."""
+    never, unless `rims` is False. Worked out once a crop."""
+    mask = once(crop, "face", lambda: _face_mask(crop))
+    found = rims_of(crop) if rims else None
+    return mask if found is None else mask * (1 - found)
+
+
+def _face_mask(crop: Crop) -> Mask:
     shape, size = crop.pixels.shape[:2], crop.eye_distance
     above = eye_line(crop.points, shape, size)
     mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
     inner = inner_features(crop.points, shape, size)
-    mask = np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)
-    found = rims_of(crop) if rims else None
-    return mask if found is None else mask * (1 - found)
+    return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)

@@ -111,7 +111,8 @@ def match_texture(
 ) -> Pixels:
     """Each octave finer than .03 eye distances gets the energy that the face had before.
 
-    Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves: Gaussians of 1, 2, 4, 8 pixels.
+    Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves: Gaussians
+    of 1, 2, 4, 8 pixels.
     """
     if int(skin.sum()) < 32:
         return pixels
@@ -124,8 +125,8 @@ def match_texture(
         new_low, old_low = (cv2.GaussianBlur(p, (0, 0), step, borderType=cv2.BORDER_REFLECT_101) for p in (new, old))
         band, own = new - new_low, old - old_low
         y, own_y = luminance(band), luminance(own)
-        change += _matched(band, own, (_energy(y, skin), _energy(own_y, skin)),
-                           (_energy(y, lips_eyes), _energy(own_y, lips_eyes)), feature, match, grain, sigma, skin, random) - band
+        energies = [(_energy(y, where), _energy(own_y, where)) for where in (skin, lips_eyes)]
+        change += _matched(band, own, energies[0], energies[1], feature, match, grain, sigma, skin, random) - band
         new, old, sigma = new_low, old_low, sigma * 2
     return pixels + change
 
