@@ -79,13 +79,13 @@ def _tinted(lab: Plane, skin: Plane) -> Plane:
 
 
 def _feature_shift(shift: Plane, own: Plane, aim: Plane, areas: Areas) -> Plane:
-    """In eyes, lips and mouth half of the skin's shift (whites and teeth would turn to skin), and half of what brings
-    the feature's mean to that of the target's."""
+    """In eyes, lips and mouth a third of the skin's shift (whites and teeth would turn to skin), and two thirds of what
+    brings the feature's mean to that of the target's: make-up and coloured light stay."""
     for new, old in areas.groups:
         mean_new, mean_old = _mean(own[..., 1:], new), _mean(aim[..., 1:], old)
         if mean_new is None or mean_old is None:
             continue
-        wanted = 0.5 * shift + 0.5 * np.clip(mean_old - mean_new, -_LIMIT, _LIMIT)
+        wanted = shift / 3 + 2 / 3 * np.clip(mean_old - mean_new, -_LIMIT, _LIMIT)
         weight = blur(new, 0.03 * areas.unit)[..., None]
         shift = shift + (wanted - shift) * weight
     return shift.astype(np.float32)

@@ -126,3 +126,8 @@ def gentleness(source: Looks, target: Looks) -> float:
     """0 where the pair fits .. 1 where pose is beyond a warp: .5 at the study's warnings, 1 at twice as much."""
     yaw, pitch = abs(source.yaw - target.yaw), abs(source.pitch - target.pitch)
     return float(np.clip(max((yaw - 10) / 20, (pitch - 7.5) / 15), 0, 1))
+
+
+def faded(source: Looks, target: Looks) -> float:
+    """1, and down to .5 where the yaws differ by more than 35 degrees: there a warp has no cheek to show (study)."""
+    return float(1 - 0.5 * np.clip((abs(source.yaw - target.yaw) - 35) / 20, 0, 1))

@@ -19,8 +19,8 @@ from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
 
-_FINEST = 0.03  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
-_GAIN = (0.3, 1.6)  # more than this would bring out JPEG blocks, less would look like wax
+_FINEST = 0.04  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
+_GAIN = (0.2, 1.6)  # more than this would bring out JPEG blocks, less would look like wax
 
 
 @processor("detail", title="Detail", role="enhancer", version="1.0")
@@ -109,7 +109,7 @@ def match_texture(
     pixels: Pixels, original: Pixels, skin: NDArray[np.bool_], feature: Mask, size: float, match: float, grain: float,
     random: np.random.Generator,
 ) -> Pixels:
-    """Each octave finer than .03 eye distances gets the energy that the face had before.
+    """Each octave finer than .04 eye distances gets the energy that the face had before.
 
     Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves: Gaussians
     of 1, 2, 4, 8 pixels.
