@@ -47,7 +47,8 @@ def _exif(like: Picture, format: str) -> tuple[bytes | None, Notes]:
     try:
         done = tidied(exif, sides_swapped=like.turned >= 5)
     except BrokenExif:
-        return None, (Remark("OUTPUT.EXIF_DROPPED", "The input's EXIF is damaged and was left out."),)
+        return None, (Remark("OUTPUT.EXIF_DROPPED", "The input's EXIF is damaged, or holds a picture of its "
+                              "own, and was left out."),)
     if format == "jpeg" and not jpeg.fits(jpeg.EXIF, done):
         return None, (Remark("OUTPUT.EXIF_DROPPED", "The input's EXIF is larger than a JPEG holds and was left out."),)
     return done, ()

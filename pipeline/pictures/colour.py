@@ -13,7 +13,7 @@ from models.arrays import Pixels
 from pipeline.pictures.picture import Picture
 from processors.batches import Remark
 
-_RGB, _GREY, _CMYK = b"RGB ", b"GRAY", b"CMYK"
+_RGB, GREY, _CMYK = b"RGB ", b"GRAY", b"CMYK"
 
 
 def srgb() -> bytes:
@@ -124,7 +124,7 @@ def in_colours_of(picture: Picture, target: Picture) -> Picture:
 def _convert(picture: Picture, source: bytes, goal: bytes) -> Pixels:
     samples = picture.frame.bgr8()
     image = Image.fromarray(np.ascontiguousarray(samples[..., ::-1]))
-    if space_of(source) == _GREY:
+    if space_of(source) == GREY:
         image = image.convert("L")
     done = ImageCms.profileToProfile(image, _open(source), _open(goal), outputMode="RGB",
                                      renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

@@ -12,6 +12,7 @@ from models.arrays import Pixels
 from pipeline.frame import Frame
 from pipeline.pictures import jpeg, others, png, tiff
 from pipeline.pictures.carry import carried
+from pipeline.pictures.colour import GREY, space_of
 from pipeline.pictures.formats import FORMATS, Format
 from pipeline.pictures.picture import Edit, Metadata, Picture
 from processors.batches import Remark
@@ -87,10 +88,18 @@ ENCODERS: dict[str, Callable[[Job], bytes]] = {
 }
 
 
+_GREY_TOO = frozenset(("jpeg", "png", "tiff"))
+"""Formats in which grey stays grey, so that a grey profile fits; the others store three equal colours."""
+
+
 def encode(frame: Frame, like: Picture, format: str, *, edit: Edit, quality: int | None) -> Coded:
     """The frame as a file of this format, like the input in everything else that the format holds."""
     fitted, notes = _fitted(frame, like, FORMATS[format])
     metadata, icc, more = carried(like, format, edit)
+    if fitted.grey and space_of(icc) == GREY and format not in _GREY_TOO:
+        icc = None
+        notes += (Remark("OUTPUT.PROFILE_DROPPED", f"{FORMATS[format].title} holds no grey pictures: the grey colour "
+                         "profile was left out, and tones may look different."),)
     job = Job(fitted.samples, fitted.alpha, like, icc, metadata, quality, FORMATS[format].quality or 100)
     data = ENCODERS[format](job)
     sidecar = None if FORMATS[format].xmp else metadata.xmp

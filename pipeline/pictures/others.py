@@ -82,6 +82,9 @@ def decode_heic(data: bytes) -> Decoded:
     if len(file) > 1:
         notes = (Remark("PICTURE.FIRST_ONLY", f"The file holds {len(file)} pictures: the main one is taken, the others "
                         "are left out."),)
+    if not info.get("icc_profile") and info.get("nclx_profile", {}).get("color_primaries", 1) not in (1, 2):
+        notes += (Remark("PICTURE.PRIMARIES", "Its colours are stated without a profile and are wider than sRGB: they "
+                         "are taken for sRGB and may look paler."),)
     block = _from_tiff_header(exif) if exif else None
     return Decoded(samples, alpha, info.get("icc_profile"), Metadata(block, info.get("xmp") or None), lossless=False,
                    notes=notes)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import PngImagePlugin
 
 from models.arrays import Pixels
-from pipeline.pictures.decoded import Decoded, check_size, clip_refusal, dpi_of, from_array, plain
+from pipeline.pictures.decoded import Decoded, check_size, clip_refusal, from_array, plain
 from pipeline.pictures.exif import orientation_of
 from pipeline.pictures.picture import Metadata
 from processors.batches import Remark
@@ -49,19 +49,20 @@ def decode(data: bytes) -> Decoded:
     parts = list(chunks(data))
     if any(kind == b"acTL" and int.from_bytes(body[:4], "big") > 1 for kind, body in parts):
         raise clip_refusal("an animated PNG")
-    image = PngImagePlugin.PngImageFile(io.BytesIO(data))
-    bits, colour = data[24], data[25]
-    if bits == 16:
-        samples, alpha = _sixteen(data, parts, colour)
+    # Decoders get the samples alone: what else is in the file is read here, with a limit on what it may grow to.
+    bare = join((kind, body) for kind, body in parts if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+    if data[24] == 16:
+        samples, alpha = _sixteen(data, parts, data[25])
     else:
+        image = PngImagePlugin.PngImageFile(io.BytesIO(bare))
         image.load()
         samples, alpha = from_array(np.asarray(plain(image)))
-    exif = next((body for kind, body in parts if kind == b"eXIf"), None) or _raw_exif(image)
+    exif = next((body for kind, body in parts if kind == b"eXIf"), None) or _raw_exif(parts)
     xmp = next((packet for kind, body in parts if kind == b"iTXt" and (packet := _xmp_in(body)) is not None), None)
     kept = tuple((kind, body) for kind, body in parts
                  if kind in (*COLOUR_CHUNKS, _SIZE) or (kind in TEXT_CHUNKS and not _is_profile(body)))
-    metadata = Metadata(exif, xmp, None, None, dpi_of(image), kept)
-    return Decoded(samples, alpha, image.info.get("icc_profile"), metadata, orientation_of(exif), notes=_notes(parts))
+    metadata = Metadata(exif, xmp, None, None, _dpi(parts), kept)
+    return Decoded(samples, alpha, _icc(parts), metadata, orientation_of(exif), notes=_notes(parts))
 
 
 def _notes(parts: list[tuple[bytes, bytes]]) -> tuple[Remark, ...]:
@@ -82,7 +83,7 @@ def _sixteen(data: bytes, parts: list[tuple[bytes, bytes]], colour: int) -> tupl
     wanted = height * (1 + width * channels * 2) if data[28] == 0 else height * width * channels * 2
     if len(stream.decompress(b"".join(body for kind, body in parts if kind == b"IDAT"), wanted)) < wanted:
         raise ValueError("the file is truncated")
-    bare = join((kind, body) for kind, body in parts if kind in (b"IHDR", b"IDAT", b"IEND"))
+    bare = join((kind, body) for kind, body in parts if kind in (b"IHDR", b"IDAT", b"IEND"))  # the key is applied below
     array = cv2.imdecode(np.frombuffer(bare, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         raise ValueError("the samples cannot be decoded")
@@ -101,8 +102,27 @@ def _xmp_in(body: bytes) -> bytes | None:
         return None
     compressed, rest = body[len(_XMP_KEY)] == 1, body[len(_XMP_KEY) + 2:]
     text = rest.split(b"\x00", 2)[2]
-    # A packet holds at most what a TIFF or HEIC could sensibly carry; more is a bomb.
-    return zlib.decompressobj().decompress(text, 16 * 1024**2) if compressed else text
+    return _inflated(text) if compressed else text
+
+
+def _inflated(body: bytes) -> bytes:
+    """16 MB at most: larger than any sensible profile or packet (tables for print take 1 to 3 MB); more is a bomb."""
+    return zlib.decompressobj().decompress(body, 16 * 1024**2)
+
+
+def _icc(parts: list[tuple[bytes, bytes]]) -> bytes | None:
+    """From iCCP: a name, a zero, a method (0), the packed profile (section 11.3.2.3)."""
+    body = next((body for kind, body in parts if kind == b"iCCP"), None)
+    return _inflated(body.partition(b"\x00")[2][1:]) or None if body is not None else None
+
+
+def _dpi(parts: list[tuple[bytes, bytes]]) -> tuple[float, float] | None:
+    """From pHYs: pixels a metre across and down, and 1 for "a metre" (section 11.3.4.3)."""
+    body = next((body for kind, body in parts if kind == _SIZE and len(body) == 9 and body[8] == 1), None)
+    if body is None:
+        return None
+    across, down = (value * 0.0254 for value in struct.unpack(">II", body[:8]))
+    return (across, down) if across > 1 and down > 1 else None
 
 
 def _is_profile(body: bytes) -> bool:
@@ -110,10 +130,15 @@ def _is_profile(body: bytes) -> bool:
     return body.startswith((_XMP_KEY, b"Raw profile type"))
 
 
-def _raw_exif(image: PngImagePlugin.PngImageFile) -> bytes | None:
-    if "Raw profile type exif" not in image.info:
-        return None
-    return image.getexif().tobytes().removeprefix(b"Exif\x00\x00")
+def _raw_exif(parts: list[tuple[bytes, bytes]]) -> bytes | None:
+    """EXIF as ImageMagick wrote it before PNG had a place for it: a line break, "exif", the length, hexadecimals."""
+    for kind, body in parts:
+        if kind in (b"tEXt", b"zTXt") and body.startswith((b"Raw profile type exif\x00", b"Raw profile type APP1\x00")):
+            text = body.partition(b"\x00")[2]
+            words = (_inflated(text[1:]) if kind == b"zTXt" else text).split()
+            found = bytes.fromhex(b"".join(words[2:]).decode("ascii"))
+            return found.removeprefix(b"Exif\x00\x00") if found[:4] != b"http" else None
+    return None
 
 
 def join(parts: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import struct
 from typing import Any
 
@@ -19,9 +18,6 @@ from pipeline.pictures.exif import first_directory
 from pipeline.pictures.photoshop import harmless, iptc_of, with_iptc
 from pipeline.pictures.picture import Metadata
 from processors.batches import Remark
-
-# Says about damaged tags what this program says in its own words, or need not say.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 _XMP, _IPTC, _PHOTOSHOP, _ICC, _DNG, _ORIENTATION, _KIND = 700, 33723, 34377, 34675, 50706, 274, 254
 _EXIF_IFD, _GPS_IFD = 34665, 34853

@@ -21,6 +21,7 @@ XMP_MM = "http://ns.adobe.com/xap/1.0/mm/"
 EVENT = "http://ns.adobe.com/xap/1.0/sType/ResourceEvent#"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
+NOTE = "http://ns.adobe.com/xmp/note/"
 LIKENESS = "urn:likeness:xmp:1.0/"
 """Our own words: Version, Kind, Effects (a sequence of "name version"), Recipe. A URN, for there is no site."""
 
@@ -94,7 +95,9 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
 _OURS = ((IPTC_EXT, "DigitalSourceType"), (LIKENESS, "Version"), (LIKENESS, "Kind"), (LIKENESS, "Effects"),
          (LIKENESS, "Recipe"), (XMP, "MetadataDate"), (XMP, "ModifyDate"),
          # Pictures of the picture as it was, and its orientation, which has been applied.
-         (XMP, "Thumbnails"), (TIFF, "Orientation"))
+         (XMP, "Thumbnails"), (TIFF, "Orientation"),
+         # Says that a JPEG has more XMP in further segments, which are left out.
+         (NOTE, "HasExtendedXMP"))
 
 
 def _add_event(document: minidom.Document, history: minidom.Element, edit: Edit, tool: str,

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from models.arrays import Pixels
 from pipeline.frame import Frame
 from pipeline.pictures import Picture, read_picture, write_picture
-from pipeline.pictures.jpeg import stored_planes
+from pipeline.pictures.jpeg import stored_planes, unsmoothed
 from tests.conftest import HOPPER
 from tests.pipeline.pictures import making as m
 
@@ -39,7 +43,7 @@ def differences(picture: Picture, out: Picture) -> np.ndarray:
 # the samples change. What is left here comes from black and white that decoding cut off, and from steps of 1.
 @pytest.mark.parametrize(("subsampling", "quality", "most", "share"), [
     ("4:4:4", 75, 6, 0.02), ("4:4:4", 95, 3, 0.06), ("4:2:0", 75, 7, 0.02), ("4:2:0", 90, 5, 0.02),
-    ("4:2:0", 95, 4, 0.06), ("4:2:2", 90, 20, 0.2)])
+    ("4:2:0", 95, 4, 0.06), ("4:2:2", 90, 5, 0.02)])
 @pytest.mark.parametrize("orientation", [1, 3])
 def test_untouched_blocks_stay(subsampling: str, quality: int, most: int, share: float, orientation: int,
                                astronaut: np.ndarray, tmp_path: Path) -> None:
@@ -50,9 +54,10 @@ def test_untouched_blocks_stay(subsampling: str, quality: int, most: int, share:
     write_picture(edited(picture), picture, tmp_path / "out.jpg", edit=m.SWAP)
     change = differences(picture, read_picture(tmp_path / "out.jpg"))
     assert change.max() <= most
-    # Decoders smooth halved colour with a rounding that leans to one side: turned, a few more differ by 1.
-    assert (change > 0).mean() <= share + (0.08 if orientation == 3 else 0)
-    assert (change > 1).mean() <= share + (0.02 if orientation == 3 else 0)
+    # Decoders smooth halved colour with a rounding that leans to one side: turned, more differ by 1 in colour, which is
+    # 2 in blue.
+    assert (change > 0).mean() <= share + (0.12 if orientation == 3 else 0)
+    assert (change > 2).mean() <= share
 
 
 def test_grace_hopper_stays_where_nobody_touched_her(tmp_path: Path) -> None:
@@ -97,6 +102,16 @@ def test_stored_planes_are_the_coded_ones(tmp_path: Path) -> None:
     planes = stored_planes(coding)
     assert planes is not None
     assert np.abs(planes.astype(int) - blocks).max() <= 1
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(3, 40))))
+def test_undoing_the_decoders_smoothing_gives_the_samples_back(stored: Pixels) -> None:
+    c = stored.astype(int)
+    left, right = np.hstack((c[:, :1], c[:, :-1])), np.hstack((c[:, 1:], c[:, -1:]))
+    smooth = np.empty((c.shape[0], c.shape[1] * 2), np.uint8)
+    smooth[:, 0::2], smooth[:, 1::2] = (3 * c + left + 1) >> 2, (3 * c + right + 2) >> 2
+    smooth[:, 0], smooth[:, -1] = c[:, 0], c[:, -1]
+    assert np.abs(unsmoothed(smooth).astype(int) - c).max() <= 1
 
 
 def test_the_old_thumbnail_is_gone_and_the_rest_of_the_exif_is_where_it_was(tmp_path: Path) -> None:

@@ -168,6 +168,21 @@ def test_png_chunks_come_through(tmp_path: Path) -> None:
     assert all(chunk in data for chunk in chunks)
 
 
+def test_a_large_profile_in_a_png_comes_through(tmp_path: Path) -> None:
+    profile = m.ADOBE_RGB + np.random.default_rng(0).bytes(2_000_000)
+    path = m.save(tmp_path / "in.png", m.small(), icc_profile=profile)
+    picture = read_picture(path)
+    write_picture(picture.frame, picture, tmp_path / "out.png", edit=m.SWAP)
+    assert read_picture(tmp_path / "out.png").icc == profile
+
+
+def test_exif_in_imagemagicks_old_wrapping_is_read(tmp_path: Path) -> None:
+    block = b"Exif\x00\x00" + m.exif(6)
+    body = b"Raw profile type exif\x00" + f"\nexif\n{len(block):8}\n{block.hex()}\n".encode()
+    (tmp_path / "in.png").write_bytes(m.with_png_chunks(m.coded("png"), m.png_chunk(b"tEXt", body)))
+    assert read_picture(tmp_path / "in.png").turned == 6
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_iptc_comes_through_without_the_old_thumbnail(suffix: str, tmp_path: Path) -> None:
     data = m.coded("jpeg")
