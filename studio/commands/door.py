@@ -6,11 +6,13 @@ import os
 import signal
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Event
 from types import FrameType
 
 from studio.commands.arguments import parse
-from studio.commands.faults import FAILED, report
+from studio.commands.faults import DONE, FAILED, INTERRUPTED, report
 from studio.commands.terminal import Terminal
 
 # Libraries that would otherwise call home. Set before any of them is imported.
@@ -33,25 +35,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse(sys.argv[1:] if argv is None else argv)
     terminal = Terminal(as_json=getattr(args, "json", False))
     try:
-        with_terminate = signal.signal(signal.SIGTERM, _as_interrupt)
-    except ValueError:  # not the main thread (a test, an embedding program): its signals are not ours
-        with_terminate = None
-    try:
-        return command(args.command)(args, terminal)
+        with interrupts(terminal.stop):
+            code = command(args.command)(args, terminal)
+            if terminal.stop.is_set() and code == DONE:
+                # Somewhere below the interrupt was taken for something else; what was begun is whole all the same.
+                return INTERRUPTED
+            return code
     except BrokenPipeError:
         # The reader went away (`| head`). Python would complain at exit when it flushes stdout; nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except (Exception, KeyboardInterrupt) as error:
-        return report(error, terminal, data_dir=args.data_dir, debug=args.debug)
+        # An import that is interrupted fails as if the package were broken: what the user did counts, not how it ended.
+        told = KeyboardInterrupt() if terminal.stop.is_set() else error
+        return report(told, terminal, data_dir=args.data_dir, debug=args.debug)
+
+
+@contextmanager
+def interrupts(stop: Event) -> Iterator[None]:
+    """Ctrl+C, and the polite end that `docker stop` asks for, set `stop` and raise KeyboardInterrupt."""
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        raise KeyboardInterrupt
+
+    try:
+        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread (a test, an embedding program): its signals are not ours
+        before = {}
+    try:
+        yield
     finally:
-        if with_terminate is not None:
-            signal.signal(signal.SIGTERM, with_terminate)
-
-
-def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A polite end (`docker stop`) cleans up as Ctrl+C does."""
-    raise KeyboardInterrupt
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def command(name: str) -> Command:

@@ -56,7 +56,7 @@ def render(args: Namespace, terminal: Terminal) -> int:
     ).with_effects(wanted.chain)
     recipe = Recipe.model_validate({**recipe.model_dump(), **_cast(wanted, analysis, engine)})
     _check_people(recipe, analysis, target)
-    rendered = engine.render(recipe, target, sources, progress=progress)
+    rendered = engine.render(recipe, target, sources, progress=progress, cancelled=terminal.stop.is_set)
     progress(1.0, "write")
     written = engine.save(rendered, args.output, overwrite=args.overwrite, inputs=inputs)
     if args.save_recipe is not None:
@@ -93,7 +93,8 @@ def _check_outputs(engine: Engine, args: Namespace, inputs: Sequence[Path]) -> N
 
 
 def _input(picture: Picture) -> Input:
-    return Input(id=picture.id, name=picture.name, path=str(picture.path.absolute()) if picture.path else None)
+    return Input(id=picture.id, name=Path(picture.name).name,
+                 path=str(picture.path.absolute()) if picture.path else None)
 
 
 def _source_input(source: Source, wanted: Wanted) -> SourceInput:

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import time
+from threading import Event
 from typing import Any, TextIO
 
 _BAR = 24
@@ -19,13 +20,14 @@ def printable(text: str) -> str:
 
 
 class Terminal:
-    """The two streams of one run.
+    """The two streams of one run, and whether the user asked to stop it.
 
     as_json: the answer is JSON and stdout holds nothing else. Progress shows only where stderr is a terminal.
     """
 
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
+        self.stop = Event()
         self._out = _tolerant(out or sys.stdout)
         self._err = _tolerant(err or sys.stderr)
         self._live = self._err.isatty()

@@ -1,0 +1,224 @@
+"""`doctor`: what is looked at, what is a remark and what a failure, and each one's remedy."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.catalogue import CatalogueRow, load_catalogue, verify
+from models.errors import ModelError
+from models.interfaces import FaceStack
+from models.runtime import Provider, try_providers, wanted_runtime
+from pipeline import doctor
+from processors.registry import Problem
+from tests.door.conftest import ROOT, Call, webui
+
+
+def test_on_this_machine_the_main_job_works_and_every_row_is_there(tmp_path: Path) -> None:
+    done = webui("doctor", "--json", "--data-dir", tmp_path / "data")
+    assert done.code == 0, done.err
+    data = done.data
+    assert data["works"] is True
+    rows = {row["name"]: row for row in data["rows"]}
+    assert {"python", "faces", "device", "providers", "duplicates", "ffmpeg", "data folder", "disk"} <= set(rows)
+    for row in rows.values():
+        assert set(row) == {"name", "state", "words", "remedy", "values"}
+        assert row["state"] in ("ok", "remark", "failure")
+        assert row["words"]
+        assert row["remedy"] or row["state"] == "ok" or row["name"].startswith("model"), row
+    assert rows["faces"]["state"] == rows["data folder"]["state"] == "ok"
+    assert rows["data folder"]["values"]["path"] == str(tmp_path / "data")
+    assert not (tmp_path / "data").exists(), "looking must not make the folder"
+    assert "CPUExecutionProvider" in rows["providers"]["values"]["usable"]
+    points = rows["model dlib.points68"]
+    assert points["values"]["commercial"] == "no"
+    assert "exclude commercial use" in points["words"]
+    assert points["state"] == "remark"
+
+
+def test_the_words_hold_every_row_and_remedy(call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = (doctor.Row("a", "ok", "fine"), doctor.Row("b", "remark", "so so", "Do this."))
+    monkeypatch.setattr("studio.commands.check.examine", lambda *_: rows)
+    done = call("doctor")
+    assert done.code == 0
+    assert done.out.splitlines()[:3] == ["ok       a  fine", "remark   b  so so", "            → Do this."]
+
+
+def test_a_failure_ends_with_exit_1(call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.commands.check.examine", lambda *_: (doctor.Row("a", "failure", "no", "Mend it."),))
+    done = call("doctor", "--json")
+    assert done.code == 1
+    assert done.data["works"] is False
+
+
+def fake_runtime(offered: list[str], works: set[str], falls_back: bool = False) -> Any:
+    class Options:
+        log_severity_level = 0
+
+    class Session:
+        def __init__(self, network: bytes, _options: object, providers: list[str]) -> None:
+            assert network
+            if providers[0] not in works and not falls_back:
+                raise RuntimeError(f"{providers[0]} cannot load libcuda\nsecond line")
+            self.used = [p for p in providers if p in works] or ["CPUExecutionProvider"]
+            print("a banner that must not reach stdout")
+
+        def get_providers(self) -> list[str]:
+            return self.used
+
+        def run(self, _outputs: None, feeds: dict[str, Any]) -> list[Any]:
+            return [np.maximum(feeds["x"], 0)]
+
+    class Runtime:
+        SessionOptions = Options
+        InferenceSession = Session
+
+        @staticmethod
+        def get_available_providers() -> list[str]:
+            return offered
+
+    return Runtime
+
+
+def test_a_provider_is_usable_when_it_really_ran(capsys: pytest.CaptureFixture[str]) -> None:
+    offered = ["CUDAExecutionProvider", "CPUExecutionProvider", "AzureExecutionProvider"]
+    assert try_providers(fake_runtime(offered, set(offered))) == (
+        Provider("CUDAExecutionProvider", True), Provider("CPUExecutionProvider", True))
+    silent = try_providers(fake_runtime(offered, {"CPUExecutionProvider"}, falls_back=True))
+    assert silent[0] == Provider("CUDAExecutionProvider", False, "it fell back to CPUExecutionProvider")
+    loud = try_providers(fake_runtime(offered, {"CPUExecutionProvider"}))
+    assert loud[0] == Provider("CUDAExecutionProvider", False, "CUDAExecutionProvider cannot load libcuda")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("providers", "state", "said"), [
+    ((Provider("CUDAExecutionProvider", True), Provider("CPUExecutionProvider", True)), "ok", "CUDA, the CPU"),
+    ((Provider("CUDAExecutionProvider", False, "no driver"), Provider("CPUExecutionProvider", True)), "remark",
+     "CUDA is offered and does not work here: no driver"),
+    ((Provider("CPUExecutionProvider", True),), "remark", "the CPU"),
+    ((), "remark", "nothing"),
+])
+def test_no_gpu_is_a_remark_and_never_a_failure(providers: tuple[Provider, ...], state: str, said: str) -> None:
+    row = doctor.check_device(lambda: providers)[1]
+    assert row.state == state
+    assert said in row.words
+
+
+def test_a_runtime_that_does_not_load_is_a_remark_because_the_main_job_needs_none() -> None:
+    def broken() -> tuple[Provider, ...]:
+        raise ImportError("libonnxruntime.so: cannot open")
+
+    row = doctor.check_device(broken)[1]
+    assert row.state == "remark"
+    assert "cannot be loaded" in row.words
+    assert row.remedy
+
+
+def test_two_runtimes_are_counted_and_the_repair_is_printed() -> None:
+    row = doctor.check_duplicates(["onnxruntime", "onnxruntime_gpu", "onnxruntime-extensions", "numpy",
+                                   "opencv-python", "opencv-python-headless"])
+    assert row.state == "remark"
+    assert "ONNX Runtime is installed 2 times (onnxruntime, onnxruntime-gpu)" in row.words
+    assert "OpenCV is installed 2 times" in row.words
+    assert f"--reinstall-package {wanted_runtime()}" in row.remedy
+    assert "--reinstall-package opencv-python-headless" in row.remedy
+    assert doctor.check_duplicates(["onnxruntime-gpu", "opencv-python-headless"]).state == "ok"
+
+
+def test_the_wanted_runtime_is_the_one_that_pyproject_asks_for() -> None:
+    assert wanted_runtime("linux", "x86_64") == wanted_runtime("win32", "AMD64") == "onnxruntime-gpu"
+    assert wanted_runtime("linux", "aarch64") == wanted_runtime("darwin", "arm64") == "onnxruntime"
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert ("\"onnxruntime-gpu>=1.26; (sys_platform == 'linux' or sys_platform == 'win32') and "
+            "(platform_machine == 'x86_64' or platform_machine == 'AMD64')\"") in text
+
+
+def test_ffmpeg_that_does_not_run_is_a_remark(tmp_path: Path) -> None:
+    assert doctor.check_ffmpeg().state == "ok"
+    missing = doctor.check_ffmpeg(lambda: str(tmp_path / "ffmpeg"))
+    assert missing.state == "remark"
+    assert "imageio-ffmpeg" in missing.remedy
+
+
+def test_a_data_folder_that_cannot_be_is_a_failure(tmp_path: Path) -> None:
+    assert doctor.check_data_folder(tmp_path / "deep" / "er").state == "ok"
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "file").write_text("")
+    row = doctor.check_data_folder(tmp_path / "file" / "data")
+    assert row.state == "failure"
+    assert "--data-dir" in row.remedy
+
+
+@pytest.mark.parametrize(("free", "state"), [(10 << 30, "ok"), (1 << 29, "remark"), (1 << 20, "failure")])
+def test_a_disk_that_fills_is_said_before_it_is_full(tmp_path: Path, free: int, state: str) -> None:
+    row = doctor.check_disk(tmp_path, free)
+    assert row.state == state
+    assert bool(row.remedy) == (state != "ok")
+
+
+def test_a_python_that_does_not_fit_is_a_failure() -> None:
+    assert doctor.check_python().state == "ok"
+    for version in ((3, 10), (3, 14)):
+        assert doctor.check_python(version).state == "failure"
+
+
+def test_the_catalogues_files_are_what_they_should_be_byte_for_byte() -> None:
+    rows = load_catalogue()
+    assert [row.slot for row in rows if row.needed] == ["dlib.points68", "dlib.descriptor"]
+    for row in rows:
+        assert verify(row).stat().st_size == row.bytes
+        assert row.commercial in ("yes", "no", "unclear")
+        assert row.terms
+
+
+@pytest.fixture
+def small() -> CatalogueRow:
+    return next(row for row in load_catalogue() if row.slot == "dlib.detector")
+
+
+@pytest.mark.parametrize(("spoil", "code"), [
+    (lambda data: data[:-1], "MODEL.CHECKSUM"),
+    (lambda data: data[:-1] + b"\0" if data[-1] else data[:-1] + b"\1", "MODEL.CHECKSUM"),
+])
+def test_a_model_file_that_differs_by_one_byte_is_found_out(small: CatalogueRow, tmp_path: Path,
+                                                          spoil: Callable[[bytes], bytes], code: str) -> None:
+    copy = tmp_path / small.file
+    copy.write_bytes(spoil(verify(small).read_bytes()))
+    with pytest.raises(ModelError) as raised:
+        verify(small, lambda _: copy)
+    assert raised.value.code == code
+    needed = doctor.check_models([replace(small, needed=True)], lambda row: verify(row, lambda _: copy))[0]
+    assert needed.state == "failure"
+    assert "--reinstall-package face-recognition-models" in needed.remedy
+    assert doctor.check_models([small], lambda row: verify(row, lambda _: copy))[0].state == "remark"
+
+
+def test_a_missing_model_file_is_named(small: CatalogueRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.families.dlib_faces.find_spec", lambda _: None)
+    row = doctor.check_models([replace(small, needed=True)])[0]
+    assert row.state == "failure"
+    assert small.file in row.words
+    assert row.values["code"] == "MODEL.MISSING"
+
+
+def test_faces_that_cannot_be_found_are_a_failure(stack: FaceStack) -> None:
+    def broken() -> FaceStack:
+        raise ImportError("dlib: wrong ELF class")
+
+    assert doctor.check_faces(broken).state == "failure"
+    assert "wrong ELF class" in doctor.check_faces(broken).words
+    blank = doctor.check_faces(lambda: stack, lambda: np.full((200, 200, 3), 128, np.uint8))
+    assert blank.state == "failure"
+    assert blank.values == {"faces": 0}
+
+
+def test_a_foreign_processor_that_failed_to_load_is_a_remark() -> None:
+    rows = doctor.check_foreign([Problem("glow", "ImportError: no torch")])
+    assert [(row.state, row.name) for row in rows] == [("remark", "processor glow")]
+    assert "no torch" in rows[0].words
