@@ -276,8 +276,7 @@ async def _preview(tab: TabSession) -> Steps:
     tab.rendered, shown = ticket.future.result()
     tab.rendered_for = wanted
     tab.seconds = time.monotonic() - began
-    tab.media = {key: value for key, value in tab.media.items() if "/after-" not in key}
-    tab.media[f"{target.id[7:23]}/after-{time.monotonic_ns():x}"] = shown
+    tab.show_result(f"{target.id[7:23]}/after-{time.monotonic_ns():x}", shown)
     yield EVERYTHING
 
 

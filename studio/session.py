@@ -68,6 +68,7 @@ class TabSession:
     media: dict[str, Encoded] = field(default_factory=dict)
     rendered: Rendered | None = None
     rendered_for: str | None = None
+    result: str | None = None
     seconds: float | None = None
     offer: Offer | None = None
     job: Ticket[Any] | None = None
@@ -144,6 +145,13 @@ class TabSession:
 
     def keep_source(self, wanted: SourceInput, source: Source) -> None:
         self._sources[_photos_key(wanted)] = source
+
+    def show_result(self, key: str, shown: Encoded) -> None:
+        """Keeps the result before this one as well: the page may be fetching it at this moment."""
+        last = self.result
+        self.media = {k: v for k, v in self.media.items() if "/after-" not in k or k == last}
+        self.media[key] = shown
+        self.result = key
 
     def input_of(self, picture: Picture) -> dict[str, Any]:
         inside = picture.path is not None and picture.path.is_relative_to(self.folder.parent)

@@ -136,7 +136,7 @@ def _picture(tab: TabSession, target: Picture | None) -> View | None:
     if target is None:
         return None
     short = target.id[7:23]
-    after = next((key for key in tab.media if key.startswith(f"{short}/after-")), None)
+    after = tab.result if tab.result in tab.media and str(tab.result).startswith(short) else None
     before = f"{short}/before"
     return {
         "id": target.id, "name": target.name, "width": target.frame.width, "height": target.frame.height,

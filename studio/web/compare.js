@@ -33,7 +33,7 @@
       // The knob stays in sight, a little below the middle, where it covers no face.
       const above = Math.max(0, (height - stage.clientHeight) / 2 - state.y);
       const below = Math.min(height, above + stage.clientHeight - 44);
-      line.style.setProperty("--knob", `${above + (below - above) * 0.72}px`);
+      line.style.setProperty("--knob-y", `${above + (below - above) * 0.72}px`);
       board.classList.toggle("pixels", s * (window.devicePixelRatio || 1) > 1.5);
       stage.classList.toggle("pannable", slackX > 24 || slackY > 44);
     };

@@ -1,0 +1,96 @@
+"""A real server on a port of its own, and a real browser in front of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from pipeline.doctor import check_disk, check_duplicates
+from pipeline.engine import Engine
+from studio.app import create_app
+from studio.settings import Settings
+from studio.tabs import Tabs
+
+PATIENCE = 30_000
+"""Milliseconds that a condition may take on a busy machine; a free one needs a tenth."""
+
+
+def chromium() -> str | None:
+    named = os.environ.get("LIKENESS_CHROMIUM")
+    found = named or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    return found if found and Path(found).exists() else None
+
+
+@dataclass
+class Studio:
+    """address: of the running studio. tabs: its open tabs. requests: every address that any page asked for."""
+
+    address: str
+    tabs: Tabs
+    browser: Browser
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def page(self, *, width: int = 1440, height: int = 900, locale: str = "en-GB", **options: Any) -> Iterator[Page]:
+        """A tab in a profile of its own, ready to be used."""
+        context = self.browser.new_context(viewport={"width": width, "height": height}, locale=locale,
+                                           accept_downloads=True, **options)
+        context.on("request", self._note)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        try:
+            page.goto(self.address)
+            expect(page.locator("#state")).to_be_visible(timeout=PATIENCE)
+            yield page
+        finally:
+            context.close()
+
+    def _note(self, request: Request) -> None:
+        self.requests.append(request.url)
+
+    def foreign_requests(self) -> list[str]:
+        mine = urlsplit(self.address).netloc
+        return [url for url in self.requests if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != mine]
+
+
+@contextlib.contextmanager
+def serve(folder: Path) -> Iterator[Studio]:
+    executable = chromium()
+    if executable is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    engine = Engine()
+    settings = Settings(data_dir=folder, port=port,
+                        checks=lambda: [row.to_data() for row in (check_disk(folder), check_duplicates())])
+    app = create_app(engine, settings)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=executable, args=[
+                "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+                "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+            try:
+                yield Studio(f"http://127.0.0.1:{port}", app.state.tabs, browser)
+            finally:
+                browser.close()
+    finally:
+        server.should_exit = True
+        thread.join(15)

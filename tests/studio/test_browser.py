@@ -1,0 +1,526 @@
+"""The studio in a real browser: what a person does, and what is then in the file.
+
+With LIKENESS_PICTURES=1 the pictures that README shows are taken anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.conftest import ASTRONAUT, HOPPER, SIX_PEOPLE
+from tests.studio.serving import PATIENCE, Studio, serve
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+# Grace Hopper's face and her medals in the example picture, as (x0, y0, x1, y1).
+FACE = (200, 210, 330, 330)
+MEDALS = (320, 490, 460, 560)
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with serve(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(studio: Studio) -> Iterator[None]:
+    """Nothing may be reported as an error by the page's own scripts, in any test."""
+    studio.complaints.clear()
+    yield
+    assert studio.complaints == []
+
+
+def drop(page: Page, path: Path, onto: str, name: str | None = None) -> None:
+    """As a hand drops a file from the file manager."""
+    data = page.evaluate_handle(
+        """async ([bytes, name]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], name));
+            return transfer;
+        }""", [list(path.read_bytes()), name or path.name])
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event(onto, event, {"dataTransfer": data})
+
+
+def up_to_date(page: Page) -> None:
+    """A result is on the screen, and no newer one is under way."""
+    expect(page.locator("#state .dot.good")).to_be_visible(timeout=PATIENCE)
+    page.wait_for_function("document.querySelector('#board').dataset.after && document.querySelector('.board .after').complete")
+
+
+@contextlib.contextmanager
+def another_result(page: Page) -> Iterator[None]:
+    """What is done inside brings another result onto the screen."""
+    last = page.evaluate("document.querySelector('#board')?.dataset.after ?? ''")
+    yield
+    page.wait_for_function("(last) => document.querySelector('#board').dataset.after !== last", arg=last, timeout=PATIENCE)
+    up_to_date(page)
+
+
+def example(page: Page) -> None:
+    page.click("#try-example")
+    up_to_date(page)
+
+
+def slide(page: Page, control: str, value: float) -> None:
+    """Moves a slider as a hand does: many small changes, one release."""
+    page.eval_on_selector(control, """(input, value) => {
+        for (const step of [0.3, 0.6, 1]) {
+            input.value = String(Number(input.value) + (value - Number(input.value)) * step);
+            input.dispatchEvent(new Event('input', { bubbles: true }));
+        }
+        input.value = String(value);
+        input.dispatchEvent(new Event('change', { bubbles: true }));
+    }""", value)
+
+
+def shown(page: Page) -> np.ndarray:
+    """Pixels of the result that the viewer shows, (H, W, 3) RGB."""
+    answer = page.request.get(page.eval_on_selector(".board .after", "image => image.src"))
+    return np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGB")).astype(int)
+
+
+def saved(page: Page, folder: Path) -> Path:
+    with page.expect_download() as waiting:
+        page.click("#save")
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def part(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    return pixels[y0:y1, x0:x1]
+
+
+def take(page: Page, name: str) -> None:
+    """A picture for README, where it was asked for."""
+    if not os.environ.get("LIKENESS_PICTURES"):
+        return
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.mouse.move(5, 5)
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=86, animations="disabled")
+    assert (PICTURES / f"{name}.jpg").stat().st_size <= 400_000
+
+
+@pytest.mark.parametrize(("locale", "words"), [
+    ("en-GB", {"people": "People in this picture", "person": "Person 1", "save": "Save JPEG", "swap": "Classical swap"}),
+    ("zh-CN", {"people": "图中人物", "person": "人物 1", "save": "保存 JPEG", "swap": "经典换脸"}),
+])
+def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, locale: str, words: dict[str, str],
+                                              ) -> None:
+    """Drop a picture, drop a face, say that its use is permitted, slide, compare, save; then look into the file."""
+    with studio.page(locale=locale) as page:
+        take(page, f"empty-{locale}")
+        drop(page, HOPPER, "#viewer")
+        expect(page.locator("#person-1")).to_contain_text(words["person"], timeout=PATIENCE)
+        expect(page.locator("#people h2").first).to_contain_text(words["people"])
+        expect(page.locator("#save")).to_be_disabled()
+        drop(page, ASTRONAUT, "#people")
+        page.click("[data-consent]")
+        up_to_date(page)
+        first = shown(page)
+        with another_result(page):
+            slide(page, "#swapper-strength", 0.5)
+        half = shown(page)
+        with another_result(page):
+            slide(page, "#swapper-strength", 1)
+        expect(page.locator("[data-effect=swapper] .title")).to_have_text(words["swap"])
+        line = page.locator("#compare")
+        line.focus()
+        page.keyboard.press("Home")
+        expect(line).to_have_attribute("aria-valuenow", "0")
+        page.keyboard.press("End")
+        page.keyboard.press("ArrowLeft")
+        expect(line).to_have_attribute("aria-valuenow", "98")
+        board = page.locator("#board").bounding_box()
+        knob = page.locator("#compare .knob").bounding_box()
+        assert board
+        assert knob
+        page.mouse.move(knob["x"] + 17, knob["y"] + 17)
+        page.mouse.down()
+        page.mouse.move(board["x"] + board["width"] * 0.5, knob["y"] + 17, steps=4)
+        page.mouse.up()
+        assert int(line.get_attribute("aria-valuenow") or 0) == pytest.approx(50, abs=1)
+        take(page, f"studio-{locale}")
+        expect(page.locator("#save")).to_contain_text(words["save"])
+        path = saved(page, tmp_path)
+    before = np.asarray(Image.open(HOPPER).convert("RGB")).astype(int)
+    after = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    assert path.name == "grace_hopper-likeness.jpg"
+    assert after.shape == before.shape
+    changed = np.abs(after - before).mean(axis=2)
+    assert part(changed, FACE).mean() > 5, "the face is another one"
+    assert part(changed, MEDALS).max() <= 2, "what is not the face is as it was"
+    assert np.abs(after - first).mean() < 1, "the file is what the screen showed"
+    assert part(np.abs(half - before), FACE).mean() < part(np.abs(first - before), FACE).mean()
+    assert b"digitalSourceType" in path.read_bytes()
+
+
+def test_the_example_is_one_click_and_credited(studio: Studio) -> None:
+    with studio.page() as page:
+        expect(page.locator(".credit")).to_contain_text("NASA, public domain")
+        expect(page.locator(".credit")).to_contain_text("US Navy, public domain")
+        example(page)
+        expect(page.locator("#person-1")).to_contain_text("Eileen Collins")
+        expect(page.locator(".permitted")).to_be_visible()
+
+
+def test_space_shows_the_original_as_long_as_it_is_held(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        page.click("#preset-natural")
+        page.keyboard.down("Space")
+        expect(page.locator("#board")).to_have_class(re.compile("original"))
+        assert page.eval_on_selector(".board .after", "image => image.style.clipPath").startswith("inset(0px 0px 0px 100%")
+        page.keyboard.up("Space")
+        expect(page.locator("#board")).not_to_have_class(re.compile("original"))
+
+
+def test_undo_and_redo_walk_through_what_was_done(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        natural = shown(page)
+        with another_result(page):
+            page.click("[data-mute=enhancer]")
+        expect(page.locator("[data-effect=enhancer]")).to_have_class(re.compile("muted"))
+        with another_result(page):
+            page.click("#preset-fast")
+        expect(page.locator(".effect")).to_have_count(3)
+        with another_result(page):
+            page.keyboard.press("Control+z")
+        with another_result(page):
+            page.keyboard.press("Control+z")
+        expect(page.locator("#preset-natural")).to_have_attribute("aria-pressed", "true")
+        assert np.array_equal(shown(page), natural)
+        page.keyboard.press("Control+y")
+        expect(page.locator("[data-effect=enhancer]")).to_have_class(re.compile("muted"))
+        page.click("#redo")
+        expect(page.locator(".effect")).to_have_count(3)
+
+
+def test_the_chain_can_be_rebuilt_by_hand(studio: Studio) -> None:
+    """Add, duplicate, move by menu and by dragging, remove, reset, and the controls behind one click."""
+    def ids() -> list[str]:
+        return [one.get_attribute("data-effect") or "" for one in page.locator(".effect").all()]
+
+    def more(effect: str, what: str) -> None:
+        page.click(f"[data-more='{effect}']")
+        page.click(f"#effect-{what}")
+
+    with studio.page() as page:
+        page.click("#add-effect")
+        page.click("#add-ellipse")
+        expect(page.locator(".effect")).to_have_count(6)
+        assert ids() == ["swapper", "enhancer", "mask", "mask.2", "mask.3", "blender"]
+        more("enhancer", "duplicate")
+        expect(page.locator(".effect")).to_have_count(7)
+        more("enhancer.2", "down")
+        expect(page.locator(".effect").nth(3)).to_have_attribute("data-effect", "enhancer.2")
+        more("mask.3", "remove")
+        expect(page.locator(".effect")).to_have_count(6)
+        page.locator("[data-effect='enhancer.2'] .grip").drag_to(page.locator("[data-effect=swapper]"),
+                                                                 target_position={"x": 40, "y": 4})
+        expect(page.locator(".effect").first).to_have_attribute("data-effect", "enhancer.2")
+        expect(page.locator("#blender-levels")).to_have_count(0)
+        page.click("[data-key=expert-blender]")
+        expect(page.locator("#blender-levels")).to_be_visible()
+        slide(page, "#enhancer-sharpen", 0.4)
+        expect(page.locator(".preset-help")).to_contain_text("Your own chain")
+        more("enhancer", "reset")
+        expect(page.locator("#enhancer-sharpen")).to_have_value("0")
+
+
+def test_every_person_is_chosen_for_by_number(studio: Studio, tmp_path: Path) -> None:
+    """One person gets a source, one is blurred, the others are kept; nobody is changed unasked."""
+    with studio.page() as page:
+        drop(page, SIX_PEOPLE, "#viewer")
+        expect(page.locator(".person")).to_have_count(6, timeout=PATIENCE)
+        drop(page, ASTRONAUT, "#people")
+        page.click("[data-consent]")
+        expect(page.locator(".permitted")).to_be_visible()
+        expect(page.locator("#state")).to_have_text("Nothing is changed yet")
+        page.click("#face-6 .number")
+        with another_result(page):
+            page.get_by_role("menuitemradio", name="astronaut").click()
+        page.keyboard.press("2")
+        with another_result(page):
+            page.click("#choose-pixelate")
+        expect(page.locator("#person-2")).to_contain_text("Pixelate")
+        boxes = {number: page.eval_on_selector(f"#face-{number}", "b => [b.style.left, b.style.top, b.style.width,"
+                                               " b.style.height].map(parseFloat)") for number in range(1, 7)}
+        path = saved(page, tmp_path)
+    before = np.asarray(Image.open(SIX_PEOPLE).convert("RGB")).astype(int)
+    after = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    height, width = before.shape[:2]
+    for number, (x, y, w, h) in boxes.items():
+        face = (int(x * width / 100), int(y * height / 100), int((x + w) * width / 100), int((y + h) * height / 100))
+        difference = np.abs(part(after, face) - part(before, face)).mean()
+        assert (difference > 4) == (number in (2, 6)), f"person {number}: {difference:.1f}"
+    assert path.name == "anonymised.jpg", "the file's own name may name the person"
+
+
+def test_two_tabs_do_not_disturb_each_other(studio: Studio) -> None:
+    with studio.page() as first, studio.page(locale="zh-CN") as second:
+        first.click("#try-example")
+        second.click("#try-example")
+        up_to_date(first)
+        up_to_date(second)
+        mine = shown(first)
+        with another_result(second):
+            second.click("#preset-fast")
+        expect(second.locator(".effect")).to_have_count(3)
+        expect(first.locator(".effect")).to_have_count(5)
+        assert np.array_equal(shown(first), mine)
+        assert not np.array_equal(shown(second), mine)
+        assert len(studio.tabs) >= 2
+        stolen = first.eval_on_selector(".board .after", "image => image.src")
+        assert second.request.get(re.sub(r"/media/[^/]+/", "/media/somebody/", stolen)).status == 404
+
+
+def test_a_closed_tab_lets_go_of_its_pictures(studio: Studio) -> None:
+    with studio.page() as watching:
+        with studio.page() as page:
+            example(page)
+            picture = page.eval_on_selector(".board .after", "image => image.src")
+            assert watching.request.get(picture).status == 200
+        for _ in range(200):
+            if watching.request.get(picture).status == 404:
+                break
+            watching.evaluate("new Promise((done) => setTimeout(done, 100))")
+        assert watching.request.get(picture).status == 404
+
+
+@pytest.mark.parametrize(("content", "code"), [
+    (b"", "MEDIA.EMPTY"), (b"not a picture <img src=x onerror=alert(1)>", "MEDIA.UNKNOWN_FORMAT"),
+    (HOPPER.read_bytes()[:9000], "MEDIA.TRUNCATED"),
+])
+def test_a_bad_file_is_said_in_words_with_the_remedy(studio: Studio, tmp_path: Path, content: bytes, code: str) -> None:
+    name = "<b onmouseover=alert(1)>x.jpg"
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(content)
+    with studio.page() as page:
+        drop(page, bad, "#viewer", name)
+        notice = page.locator("#viewer .notice")
+        expect(notice).to_have_attribute("data-code", code)
+        expect(notice).to_contain_text("<b onmouseover=alert(1)>x.jpg")
+        expect(notice.locator(".remedy")).not_to_be_empty()
+        assert page.locator(".notice b").count() == 0, "a file's name never becomes markup"
+        page.click("#language-zh-CN")
+        expect(notice.locator(".remedy")).to_contain_text(re.compile("[\u4e00-\u9fff]"))
+        notice.get_by_role("button").click()
+        expect(notice).to_have_count(0)
+        example(page)
+
+
+def test_a_source_without_a_face_is_refused_and_nothing_is_lost(studio: Studio, tmp_path: Path) -> None:
+    plain = tmp_path / "wall.png"
+    Image.new("RGB", (400, 300), (120, 130, 140)).save(plain)
+    with studio.page() as page:
+        example(page)
+        drop(page, plain, "#people")
+        expect(page.locator("#people .notice")).to_have_attribute("data-code", "INPUT.NO_FACE", timeout=PATIENCE)
+        expect(page.locator("#people .notice")).to_contain_text("wall.png")
+        expect(page.locator(".source")).to_have_count(1)
+        up_to_date(page)
+
+
+def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio) -> None:
+    with studio.page() as page:
+        page.click("#open-path")
+        page.fill("#path-input", str(HOPPER.parent / "nothing.jpg"))
+        page.click("#path-open")
+        expect(page.locator("#viewer .notice")).to_have_attribute("data-code", "INPUT.MISSING")
+        page.click("#open-path")
+        page.fill("#path-input", f'"{HOPPER}"')
+        page.keyboard.press("Enter")
+        expect(page.locator("#person-1")).to_be_visible(timeout=PATIENCE)
+        expect(page.locator("#viewer .notice")).to_have_count(0)
+
+
+def test_a_picture_can_be_pasted_and_taken_with_the_webcam(studio: Studio) -> None:
+    with studio.page(permissions=["camera"]) as page:
+        page.evaluate("""async (bytes) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([new Uint8Array(bytes)], 'pasted.jpg', { type: 'image/jpeg' }));
+            document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true }));
+        }""", list(HOPPER.read_bytes()))
+        expect(page.locator(".file")).to_have_text("pasted.jpg", timeout=PATIENCE)
+        page.click("#open-another")
+        page.click("#way-webcam")
+        page.click("#webcam-shoot:enabled")
+        expect(page.locator(".file")).to_have_text("webcam.png", timeout=PATIENCE)
+        expect(page.locator("#people .remark")).to_contain_text("No face was found", timeout=PATIENCE)
+
+
+def test_a_recipe_is_saved_and_taken_up_again(studio: Studio, tmp_path: Path) -> None:
+    with studio.page() as page:
+        example(page)
+        with another_result(page):
+            slide(page, "#swapper-shape", 0.3)
+        page.click("#save-options")
+        with page.expect_download() as waiting:
+            page.click("#save-recipe")
+        path = tmp_path / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        expected = shown(page)
+    recipe = json.loads(path.read_text(encoding="utf-8"))
+    assert path.name == "grace_hopper.likeness.json"
+    assert recipe["cast"] == {"1": {"use": "source", "source": "Eileen Collins"}}
+    assert recipe["segments"][0]["effects"][0]["params"] == {"shape": 0.3}
+    assert recipe["sources"][0]["consent"]
+    with studio.page() as page:
+        page.click("#save-options")
+        with page.expect_file_chooser() as chooser:
+            page.click("#load-recipe")
+        chooser.value.set_files(path)
+        up_to_date(page)
+        assert np.array_equal(shown(page), expected)
+
+
+def test_the_file_is_written_in_the_format_that_was_chosen(studio: Studio, tmp_path: Path) -> None:
+    with studio.page() as page:
+        example(page)
+        page.click("#save-options")
+        page.select_option("#save-format", "png")
+        page.keyboard.press("Escape")
+        expect(page.locator("#save")).to_have_text("Save PNG")
+        path = saved(page, tmp_path)
+        picture = Image.open(path)
+        assert (picture.format, path.suffix) == ("PNG", ".png")
+        page.click("#save-options")
+        page.select_option("#save-format", "bmp")
+        page.keyboard.press("Escape")
+        with page.expect_download(lambda download: download.suggested_filename.endswith(".xmp")):
+            page.click("#save")
+
+
+def test_work_that_runs_can_be_cancelled(studio: Studio) -> None:
+    """The preview waits behind other work on the one device, so that there is time to press Cancel."""
+    import threading
+
+    with studio.page() as page:
+        example(page)
+        tab = next(iter(studio.tabs._by_id.values()))
+        gate = threading.Event()
+        blocker = tab.worker.start("opening", lambda _: gate.wait(20))
+        try:
+            slide(page, "#swapper-strength", 0.2)
+            page.click("#cancel")
+            expect(page.locator("#refresh")).to_be_visible()
+            expect(page.locator("#state")).to_have_text("The preview is behind")
+        finally:
+            gate.set()
+        assert blocker.future.result(20)
+        with another_result(page):
+            page.click("#refresh")
+
+
+def test_everything_is_reached_with_the_keyboard(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        reached: list[str] = []
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.key || ''"))
+            if reached[-1] == "language-zh-CN":
+                break
+        for wanted in ("tab-image", "undo", "save", "save-options", "person-1", "add-source", "compare", "zoom-2",
+                       "preset-sharp", "swapper-strength", "mute-swapper", "more-swapper", "add-effect", "theme"):
+            assert wanted in reached, f"{wanted} is not reached by Tab"
+        outline = page.eval_on_selector("#language-zh-CN", "b => getComputedStyle(b).outlineStyle")
+        assert outline == "solid", "the focus can be seen"
+        page.focus("#person-1")
+        page.keyboard.press("Enter")
+        page.keyboard.press("End")
+        assert page.evaluate("document.activeElement.id") == "choose-effects"
+        page.keyboard.press("Escape")
+        assert page.evaluate("document.activeElement.id") == "person-1"
+        page.focus("#swapper-strength")
+        page.keyboard.press("Home")
+        expect(page.locator("[data-effect=swapper] .figure").first).to_have_text("0.00")
+        nameless = page.evaluate("""() => [...document.querySelectorAll('#frame :is(button, a, input, select)')].filter((e) =>
+            e.offsetParent && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length)).length""")
+        assert nameless == 0, "every control has a name"
+
+
+def test_language_and_light_change_without_losing_work(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        result = page.eval_on_selector(".board .after", "image => image.src")
+        page.click("#language-zh-CN")
+        expect(page.locator("#save")).to_have_text("保存 JPEG")
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        take(page, "chinese")
+        page.click("#theme")
+        assert page.eval_on_selector(".lk-people", "e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
+        page.click("#language-en")
+        take(page, "light")
+        assert page.eval_on_selector(".board .after", "image => image.src") == result
+        page.reload()
+        expect(page.locator("#state")).to_be_visible()
+        assert page.evaluate("document.documentElement.dataset.theme") == "light"
+
+
+def test_the_system_screen_shows_checks_and_terms(studio: Studio) -> None:
+    with studio.page() as page:
+        page.click("#tab-system")
+        expect(page.locator("#checks tr")).not_to_have_count(0)
+        points = page.locator("[data-file='shape_predictor_68_face_landmarks.dat']")
+        expect(points).to_contain_text("no commercial use")
+        take(page, "system")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (390, 844)])
+def test_nothing_reaches_over_the_edge(studio: Studio, width: int, height: int) -> None:
+    with studio.page(width=width, height=height) as page:
+        example(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        board = page.locator("#board").bounding_box()
+        viewer = page.locator("#viewer").bounding_box()
+        assert board
+        assert viewer
+        assert board["x"] >= viewer["x"]
+        assert board["x"] + board["width"] <= viewer["x"] + viewer["width"]
+        save = page.locator("#save").bounding_box()
+        assert save
+        assert save["x"] + save["width"] <= width
+        over = page.evaluate("""() => [...document.querySelectorAll('.lk-bar, .lk-people, .lk-chain, .lk-tray')]
+            .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)""")
+        assert over == []
+
+
+def test_zoom_shows_the_pictures_own_pixels(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        for zoom, width in (("1", 512), ("2", 1024)):
+            page.click(f"#zoom-{zoom}")
+            board = page.locator("#board").bounding_box()
+            assert board
+            assert board["width"] == pytest.approx(width, abs=1)
+        page.keyboard.press("f")
+        expect(page.locator("#zoom-fit")).to_have_attribute("aria-pressed", "true")
+
+
+def test_nothing_of_gradio_is_seen(studio: Studio) -> None:
+    with studio.page() as page:
+        assert page.locator("footer:visible").count() == 0
+        assert "gradio" not in page.locator("body").inner_text().lower()
+        assert page.title() == "Likeness"
+
+
+def test_no_request_left_the_machine(studio: Studio) -> None:
+    """Runs last: all that any page of this module asked for was this server."""
+    assert len(studio.requests) > 50
+    assert studio.foreign_requests() == []
