@@ -14,7 +14,6 @@ import pytest
 
 import studio.commands.look
 from models.errors import Cancelled, MediaError
-from studio.commands import terminal as terminals
 from studio.commands.terminal import Terminal, printable
 from tests.door.conftest import Call
 
@@ -114,7 +113,7 @@ def test_names_that_the_terminals_encoding_lacks_are_escaped() -> None:
 def test_progress_shows_on_a_terminal_with_the_time_left_and_is_wiped_before_words(
         monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 0.05, 4.0, 4.05, 8.0])
-    monkeypatch.setattr(terminals.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("studio.commands.terminal.time.monotonic", lambda: next(clock))
     err = Screen()
     shown = Terminal(out=io.StringIO(), err=err)
     shown.progress(0.01, "Looking for faces")

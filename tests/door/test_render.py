@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.arrays import Pixels
 from pipeline.pictures import read_provenance
 from pipeline.recipe import Recipe
 from tests.conftest import read_bgr
@@ -24,17 +25,17 @@ from tests.door.conftest import WEBUI, Call
 Door = Callable[..., Call]
 
 
-def changed(before: Path, after: Path) -> np.ndarray:  # type: ignore[type-arg]
+def changed(before: Path, after: Path) -> Pixels:
     """(H, W) bool: where two pictures differ."""
     return np.asarray((read_bgr(before) != read_bgr(after)).any(axis=2))
 
 
-def boxes(call: Door, picture: Path) -> dict[int, tuple[int, int, int, int]]:
+def boxes(call: Door, picture: Path) -> dict[int, list[int]]:
     found = call("analyse", picture, "--json").data["faces"]
-    return {face["number"]: tuple(int(v) for v in face["box"]) for face in found}
+    return {face["number"]: [int(v) for v in face["box"]] for face in found}
 
 
-def touched(difference: np.ndarray, box: tuple[int, int, int, int]) -> bool:  # type: ignore[type-arg]
+def touched(difference: Pixels, box: list[int]) -> bool:
     x0, y0, x1, y1 = box
     return bool(difference[y0:y1, x0:x1].any())
 

@@ -72,7 +72,7 @@ def test_the_address_is_told_the_browser_opened_and_the_end_is_quiet(
         call: Callable[..., Call], served: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
         taken: int) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(serving.webbrowser, "open", opened.append)
+    monkeypatch.setattr("webbrowser.open", opened.append)
     monkeypatch.setattr(serving, "PORT", taken)
     done = call("--data-dir", tmp_path / "mine")
     port = served[0]["port"]
