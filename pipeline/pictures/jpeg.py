@@ -14,6 +14,7 @@ from models.arrays import Pixels
 from pipeline.pictures.colour import cmyk_to_rgb
 from pipeline.pictures.decoded import Decoded, check_size, dpi_of, from_array, turn
 from pipeline.pictures.exif import orientation_of
+from pipeline.pictures.jpeg_planes import SAMPLINGS, Tables, draft, settled, stored_planes
 from pipeline.pictures.photoshop import harmless
 from pipeline.pictures.picture import JpegCoding, Metadata
 from processors.batches import Remark
@@ -24,7 +25,7 @@ _SOS, _COM, _APP1, _APP2, _APP11, _APP13 = 0xDA, 0xFE, 0xE1, 0xE2, 0xEB, 0xED
 _MOST = 65533
 """Most bytes of one segment: its length is 16 bits and counts itself."""
 
-_SAMPLINGS = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}
+_SAMPLINGS = dict(enumerate(SAMPLINGS))
 
 
 def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -119,12 +120,13 @@ def encode(samples: Pixels, *, quality: int | None, usual: int, coding: JpegCodi
         image = _pillow(samples)
     else:
         turned = orientation >= 5
-        sampling = coding.subsampling if not (turned and coding.subsampling == "4:2:2") else "4:4:4"
-        options |= {"qtables": [_table(t, turned) for t in coding.tables.values()],
-                    "subsampling": sampling if sampling in _SAMPLINGS.values() else "4:4:4",
-                    "progressive": coding.progressive}
-        same = sampling == coding.subsampling and (orientation == 1 or not any(v % 2 for v in samples.shape[:2]))
-        image = _as_coded(samples, coding, original, orientation, same)
+        tables = tuple(_table(t, turned) for t in coding.tables.values())
+        stays = coding.subsampling in SAMPLINGS and not (turned and coding.subsampling == "4:2:2")
+        sampling = coding.subsampling if stays else "4:4:4"
+        # Whether pairs of pixels that shared halved colour will share it again.
+        same = stays and (orientation == 1 or not any(v % 2 for v in samples.shape[:2]))
+        options |= {"qtables": tables, "subsampling": sampling, "progressive": coding.progressive}
+        image = _as_coded(samples, coding, original, orientation, tables if same else None)
     file = io.BytesIO()
     image.save(file, "JPEG", **options)
     return file.getvalue()
@@ -140,11 +142,12 @@ def _pillow(samples: Pixels) -> Image.Image:
 
 
 def _as_coded(samples: Pixels, coding: JpegCoding, original: Pixels | None, orientation: int,
-              same: bool) -> Image.Image:
-    """same: pairs of pixels that shared halved colour will share it again. Where not, smoothed colour is nearer."""
+              tables: Tables | None) -> Image.Image:
+    """tables: what will be coded with, or None where colour is halved in another way than it was: then the decoder's
+    smoothed colour is nearest."""
     if samples.ndim == 2 or original is None or original.shape != samples.shape:
         return _pillow(samples)
-    planes = stored_planes(coding) if same else _draft(coding.data, 1)
+    planes = stored_planes(coding) if tables is not None else draft(coding.data, 1)
     if planes is None:
         return _pillow(samples)
     planes = turn(planes, orientation)
@@ -154,67 +157,9 @@ def _as_coded(samples: Pixels, coding: JpegCoding, original: Pixels | None, orie
         box = np.s_[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
         new = cv2.cvtColor(np.ascontiguousarray(samples[box]), cv2.COLOR_BGR2YCrCb)[..., [0, 2, 1]]
         planes[box][changed[box]] = new[changed[box]]
+    if tables is not None:
+        planes = settled(planes, ~changed, tables, coding.subsampling)
     return Image.fromarray(planes, "YCbCr")
-
-
-def stored_planes(coding: JpegCoding) -> Pixels | None:
-    """(H, W, 3) uint8 Y, Cb, Cr as the file stores them, before any smoothing between halved colour samples, or None
-    where the decoder does not give them.
-
-    Decoding at half size gives colour planes that are halved both ways whole: the decoder then uses all of a colour
-    block's 8 x 8 values and has nothing to interpolate (libjpeg, jdmaster.c). Planes that are halved across only are
-    found by undoing the interpolation. Each value is repeated over its pixels, and the encoder, which averages those,
-    arrives at it again.
-    """
-    if coding.components != 3 or coding.subsampling not in _SAMPLINGS.values():
-        return None
-    whole = _draft(coding.data, 1)
-    if whole is None or coding.subsampling == "4:4:4":
-        return whole
-    height, width = whole.shape[:2]
-    if coding.subsampling == "4:2:2":
-        if width < 6:  # too narrow for the decoder to interpolate
-            return None
-        for plane in (1, 2):
-            whole[..., plane] = unsmoothed(whole[..., plane]).repeat(2, axis=1)[:, :width]
-        return whole
-    half = _draft(coding.data, 2)
-    if half is None:
-        return None
-    for plane in (1, 2):
-        whole[..., plane] = half[..., plane].repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    return whole
-
-
-def unsmoothed(smooth: Pixels) -> Pixels:
-    """(H, W) uint8 as a decoder doubles a row of n samples c (libjpeg, jdsample.c, "fancy": a pixel is 3 parts its own
-    sample and 1 part the nearer neighbour; 2i: (3 c[i] + c[i-1] + 1) / 4, 2i+1: (3 c[i] + c[i+1] + 2) / 4, both rounded
-    down; the first is c[0]) -> (H, n) c.
-
-    From the left, each pair of pixels leaves one or two values for the next sample; where two, the pixel before
-    decides, or, where it cannot, the lower is taken. An error of 1 is a third of one in the next sample, so that it
-    dies out.
-    """
-    columns = np.ascontiguousarray(smooth.T).astype(np.int32)
-    found = np.empty((-(-columns.shape[0] // 2), columns.shape[1]), np.int32)
-    found[0] = columns[0]
-    for i in range(1, found.shape[0]):
-        before, own, left = columns[2 * i - 1], columns[2 * i], found[i - 1]
-        low = -((1 + left - 4 * own) // 3)  # rounded up
-        least = 4 * before - 2 - 3 * left
-        two = low * 3 == 4 * own - 1 - left
-        found[i] = np.where(two & (low < least), low + 1, low)
-    return np.clip(found.T, 0, 255).astype(np.uint8)
-
-
-def _draft(data: bytes, scale: int) -> Pixels | None:
-    image = JpegImagePlugin.JpegImageFile(io.BytesIO(data))
-    size = tuple(max(v // scale, 1) for v in image.size)
-    expected = tuple(-(-v // scale) for v in image.size)
-    image.draft("YCbCr", (size[0], size[1]))
-    if image.mode != "YCbCr" or image.size != expected:
-        return None
-    return np.array(image)
 
 
 def with_segments(data: bytes, exif: bytes | None, xmp: bytes | None, photoshop: bytes | None) -> bytes:

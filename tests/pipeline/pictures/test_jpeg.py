@@ -17,7 +17,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from models.arrays import Pixels
 from pipeline.frame import Frame
 from pipeline.pictures import Picture, read_picture, write_picture
-from pipeline.pictures.jpeg import stored_planes, unsmoothed
+from pipeline.pictures.jpeg_planes import stored_planes, unsmoothed
 from tests.conftest import HOPPER
 from tests.pipeline.pictures import making as m
 
@@ -39,11 +39,11 @@ def differences(picture: Picture, out: Picture) -> np.ndarray:
     return change
 
 
-# Measured on the astronaut: with the same tables and nothing else, halved colour drifts by up to 27 levels and 44 % of
-# the samples change. What is left here comes from black and white that decoding cut off, and from steps of 1.
+# Measured on the astronaut: with the same tables and nothing else, halved colour drifts by up to 20 levels and 25 % of
+# the samples change. What is left here comes from black and white that decoding cut off, and from steps of 1 and 2.
 @pytest.mark.parametrize(("subsampling", "quality", "most", "share"), [
-    ("4:4:4", 75, 6, 0.02), ("4:4:4", 95, 3, 0.06), ("4:2:0", 75, 7, 0.02), ("4:2:0", 90, 5, 0.02),
-    ("4:2:0", 95, 4, 0.06), ("4:2:2", 90, 5, 0.02)])
+    ("4:4:4", 75, 5, 0.005), ("4:4:4", 95, 3, 0.05), ("4:2:0", 75, 6, 0.005), ("4:2:0", 90, 5, 0.015),
+    ("4:2:0", 95, 4, 0.05), ("4:2:2", 90, 5, 0.01)])
 @pytest.mark.parametrize("orientation", [1, 3])
 def test_untouched_blocks_stay(subsampling: str, quality: int, most: int, share: float, orientation: int,
                                astronaut: np.ndarray, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_untouched_blocks_stay(subsampling: str, quality: int, most: int, share:
     # Decoders smooth halved colour with a rounding that leans to one side: turned, more differ by 1 in colour, which is
     # 2 in blue.
     assert (change > 0).mean() <= share + (0.12 if orientation == 3 else 0)
-    assert (change > 2).mean() <= share
+    assert (change > 2).mean() <= max(share, 0.01)
 
 
 def test_grace_hopper_stays_where_nobody_touched_her(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_grace_hopper_stays_where_nobody_touched_her(tmp_path: Path) -> None:
     write_picture(edited(picture), picture, tmp_path / "out.jpg", edit=m.SWAP)
     change = differences(picture, read_picture(tmp_path / "out.jpg"))
     assert change.max() <= 6
-    assert (change > 0).mean() < 0.02
+    assert (change > 0).mean() < 0.002
 
 
 @pytest.mark.parametrize("turned", [1, 6])
@@ -102,6 +102,14 @@ def test_stored_planes_are_the_coded_ones(tmp_path: Path) -> None:
     planes = stored_planes(coding)
     assert planes is not None
     assert np.abs(planes.astype(int) - blocks).max() <= 1
+
+
+def test_a_touched_unit_is_coded_as_it_is(tmp_path: Path) -> None:
+    """Only what nobody touched is tried again: the change itself comes out as near as coding allows."""
+    picture = read_picture(m.save(tmp_path / "in.jpg", m.small(), quality=90))
+    samples = np.full_like(picture.frame.samples, 90)
+    write_picture(replace(picture.frame, samples=samples), picture, tmp_path / "out.jpg", edit=m.SWAP)
+    assert np.abs(read_picture(tmp_path / "out.jpg").frame.samples.astype(int) - 90).max() <= 1
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(3, 40))))
