@@ -49,7 +49,7 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     change = (calm - detail) * skin[..., None]
     change = change + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * dim * _tinted(lab, low)
     chroma = lab[..., 1:] + change.astype(np.float32)
-    chroma = _without_colour(chroma, own, aim, low_aim, areas)
+    chroma = _without_colour(chroma, lightness, own, aim, low_aim, areas)
     lab[..., 1:] += np.float32(strength) * (chroma - lab[..., 1:])
     return lab
 
@@ -98,13 +98,19 @@ def _mean(plane: Plane, mask: Mask) -> NDArray[np.float32] | None:
     return np.asarray(mask.ravel() @ plane.reshape(-1, plane.shape[2]) / total, np.float32)
 
 
-def _without_colour(chroma: Plane, own: Plane, aim: Plane, low_aim: Plane, areas: Areas) -> Plane:
-    """A picture in black and white stays so; a black and white photo takes the colour of the face it goes on."""
+def _without_colour(chroma: Plane, lightness: Plane, own: Plane, aim: Plane, low_aim: Plane, areas: Areas) -> Plane:
+    """A picture in black and white stays so; a black and white photo takes the colour of the face it goes on: of skin
+    as light as its own on skin, of the same place in eyes and lips."""
     shape = chroma.shape[:2]
     colourful = [float(smoothstep(np.asarray((np.percentile(_vividness(lab), 95) - 2) / 3, np.float32)))
                  for lab in (own, aim)]
     if colourful[0] < 1:
+        chosen = areas.skin > 0.5
+        knots = np.linspace(*np.percentile(aim[..., 0][chosen], (2, 98)), _KNOTS)
+        curve = _curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
+        skin = np.stack([np.interp(lightness, knots, curve[:, c]) for c in (0, 1)], axis=-1).astype(np.float32)
         there = resize(blur(aim[..., 1:], 0.03 * areas.unit), shape)
+        there = skin + (there - skin) * resize(areas.feature, shape)[..., None]
         chroma = there + (chroma - there) * np.float32(colourful[0])
     if colourful[1] < 1:
         there = resize(low_aim, shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,12 @@ class Chosen:
     def turned(self, plane: Mask) -> Mask:
         """A plane of the crop, mirrored as the crop was."""
         return np.ascontiguousarray(plane[:, ::-1]) if self.mirrored else plane
+
+    def other_way_round(self) -> Chosen:
+        """The same photo, mirrored once more."""
+        points = parts.mirror_points(self.points, self.pixels.shape[1])
+        return replace(self, pixels=np.ascontiguousarray(self.pixels[:, ::-1]), points=points, pose=fit_pose(points),
+                       looks=self.looks._replace(yaw=-self.looks.yaw), mirrored=not self.mirrored)
 
 
 def pose_of(crop: Crop) -> Pose:
@@ -84,12 +90,10 @@ def choose(sources: tuple[SourceFace, ...], target: Crop) -> Chosen:
         looks = looks_of(source.crop)
         mirrored = abs(-looks.yaw - aim.yaw) + 8 < abs(looks.yaw - aim.yaw)
         seen = looks._replace(yaw=-looks.yaw) if mirrored else looks
-        options.append((_cost(seen, aim), source.crop, seen, mirrored))
-    _, crop, looks, mirrored = min(options, key=lambda option: option[0])
-    if not mirrored:
-        return Chosen(crop.pixels, crop.points, pose_of(crop), looks, crop, False)
-    points = parts.mirror_points(crop.points, crop.pixels.shape[1])
-    return Chosen(np.ascontiguousarray(crop.pixels[:, ::-1]), points, fit_pose(points), looks, crop, True)
+        options.append((_cost(seen, aim), source.crop, mirrored))
+    _, crop, mirrored = min(options, key=lambda option: option[0])
+    plain = Chosen(crop.pixels, crop.points, pose_of(crop), looks_of(crop), crop, False)
+    return plain.other_way_round() if mirrored else plain
 
 
 def remarks_on(source: Looks, target: Looks, spread: float) -> tuple[Remark, ...]:
@@ -123,9 +127,9 @@ def remarks_on(source: Looks, target: Looks, spread: float) -> tuple[Remark, ...
 
 
 def gentleness(source: Looks, target: Looks) -> float:
-    """0 where the pair fits .. 1 where pose is beyond a warp: .5 at the study's warnings, 1 at twice as much."""
+    """0 where the pair fits .. .5 where pose is beyond a warp: .25 at the study's warnings (20 and 15 degrees)."""
     yaw, pitch = abs(source.yaw - target.yaw), abs(source.pitch - target.pitch)
-    return float(np.clip(max((yaw - 10) / 20, (pitch - 7.5) / 15), 0, 1))
+    return float(np.clip(max((yaw - 15) / 20, (pitch - 10) / 20), 0, 0.5))
 
 
 def faded(source: Looks, target: Looks) -> float:

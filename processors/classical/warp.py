@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 
 from models.arrays import Pixels, Points
 
+# In eye distances. Points that lie within it of one another are followed on average: dlib's points are that uncertain,
+# and following them exactly costs likeness (measured over 72 pairs: .01 -> .03 lowers the distance .506 -> .498 and
+# raises NME .043 -> .044).
+_SOFTNESS = 0.03
+
 
 def moving_least_squares(at: Points, source: Points, target: Points, softness: float) -> Points:
     """Where the map that takes `source` points towards `target` points takes the points `at`.
@@ -52,7 +57,7 @@ def backward_map(
     # Centres of cells of step x step pixels, one cell beyond every side, so that cv2.resize interpolates exactly there.
     gx, gy = np.meshgrid((np.arange(columns) - 0.5) * step - 0.5 + origin[0],
                          (np.arange(rows) - 0.5) * step - 0.5 + origin[1])
-    grid = moving_least_squares(np.stack([gx.ravel(), gy.ravel()], axis=1), targets, sources, 0.01 * eye_distance)
+    grid = moving_least_squares(np.stack([gx.ravel(), gy.ravel()], axis=1), targets, sources, _SOFTNESS * eye_distance)
     coarse = grid.reshape(rows, columns, 2).astype(np.float32)
     fine = cv2.resize(coarse, (columns * step, rows * step), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(fine[step:step + height, step:step + width])

@@ -15,7 +15,7 @@ from processors.batches import Crop, Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
 from processors.classical.colour import match_colour, settle
-from processors.classical.filters import blur, from_lab, reduced, resize, spread
+from processors.classical.filters import blur, from_lab, reduced, resize, smoothstep, spread
 from processors.classical.glasses import rims_of
 from processors.classical.identity import destination, identity_offset
 from processors.classical.pose import forehead
@@ -30,7 +30,7 @@ from processors.classical.sources import (
     remarks_on,
 )
 from processors.classical.tone import Areas, relight
-from processors.classical.warp import backward_map, pull
+from processors.classical.warp import area_factor, backward_map, pull
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
@@ -38,6 +38,7 @@ from processors.registry import processor
 _FEATURE_MARGIN = 0.04  # eye distances round eyes, brows and lips that light and colour are not read from
 _SETTLE = (0.12, 0.8)  # width in eye distances and share of the last correction (measured: dE 3.3 -> 2.1)
 _WORK = 60.0  # eye distance in pixels at which light and colour are worked out: the low-passes are a seventh of it
+_ONE_SIDED = 20.0  # degrees of yaw between photo and face beyond which a side of it is hidden
 _PRE_SHRINK = 1.15  # a source much larger than the target is averaged down to this first, or it would glitter
 
 
@@ -99,7 +100,6 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     crop = patch.crop
     chosen, looks, pose = choose(patch.sources, crop), looks_of(crop), pose_of(crop)
     size = pose.size(crop.points)
-    # Half the shape at the study's pose warnings, none where pose is twice as far off.
     shape = params.shape * params.strength * (1 - gentleness(chosen.looks, looks))
     offset = shape * identity_offset(chosen.points, chosen.pose, crop.points, pose)
     moved, group_maps = destination(crop.points, offset)
@@ -109,7 +109,7 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     if window is None:
         return patch
     # Spectacles come along with the face, unless this face wears its own.
-    drawn, clean = _bring(chosen, aims, window, size, without_rims=rims_of(crop) is not None)
+    drawn, clean = _bring_both_sides(chosen, aims, window, size, looks.yaw, rims_of(crop) is not None)
     target = np.asarray(window.of(crop.pixels), np.float32)
     areas = _areas(crop, moved - window.origin, aims - window.origin, clean, window, size)
     small = areas.skin.shape
@@ -136,23 +136,40 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
                    remarks=(*patch.remarks, *remarks_on(chosen.looks, looks, crop.face.spread)))
 
 
-def _bring(chosen: Chosen, aims: Points, window: _Window, size: float, without_rims: bool) -> tuple[Pixels, Mask]:
-    """The source warped into the window, (H, W, 3) float32, and its skin and features there, (H, W) 0..1."""
+def _bring(chosen: Chosen, aims: Points, window: _Window, size: float, without_rims: bool,
+           ) -> tuple[Pixels, Mask, Mask]:
+    """The source warped into the window, (H, W, 3) float32; its skin and features there, (H, W) 0..1; and how many of
+    its pixels go into each."""
     scale = size / chosen.looks.size * _PRE_SHRINK
     pixels, mask = chosen.pixels, chosen.turned(face_mask(chosen.crop, without_rims))
-    inside = None if chosen.crop.inside is None else chosen.turned(chosen.crop.inside)
+    if chosen.crop.inside is not None:
+        mask = mask * chosen.turned(chosen.crop.inside)
     points = np.vstack([chosen.points, forehead(chosen.points, chosen.pose)])
     if scale < 0.85 * _PRE_SHRINK:
         shape = reduced(pixels.shape[:2], scale)
         grow = np.array([shape[1] / pixels.shape[1], shape[0] / pixels.shape[0]])
         pixels, mask = resize(pixels, shape), resize(mask, shape)
-        inside = None if inside is None else resize(inside, shape)
         points = (points + 0.5) * grow - 0.5
     where = backward_map(window.shape, window.origin, aims, points, size)
     drawn = np.asarray(pull(np.asarray(pixels, np.float32), where), np.float32)
-    covers = mask if inside is None else mask * inside
-    clean = cv2.remap(covers, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    return np.clip(drawn, 0, 255), _without_rim(np.clip(clean, 0, 1), aims - window.origin, size)
+    clean = cv2.remap(mask, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    clean = _without_rim(np.clip(clean, 0, 1), aims - window.origin, size)
+    return np.clip(drawn, 0, 255), clean, area_factor(where)
+
+
+def _bring_both_sides(chosen: Chosen, aims: Points, window: _Window, size: float, yaw: float, without_rims: bool,
+                      ) -> tuple[Pixels, Mask]:
+    """The source warped into the window; where the photo is turned away from this face, its hidden side is taken from
+    its mirror image: a warp can only smear what it does not see."""
+    drawn, clean, seen = _bring(chosen, aims, window, size, without_rims)
+    if abs(chosen.looks.yaw - yaw) <= _ONE_SIDED:
+        return drawn, clean
+    other, other_clean, other_seen = _bring(chosen.other_way_round(), aims, window, size, without_rims)
+    # Octaves by which this view shows a place larger than the mirrored one. A little smaller is still better: the
+    # light and the two halves of a face differ. A sixth of the size is a smear.
+    better = np.log2(np.maximum(seen, 0.02) / np.maximum(other_seen, 0.02))
+    share = blur(smoothstep(np.asarray(1 + better / 2.5, np.float32)), 0.05 * size)
+    return drawn * share[..., None] + other * (1 - share)[..., None], clean * share + other_clean * (1 - share)
 
 
 def _without_rim(clean: Mask, points: Points, size: float) -> Mask:
@@ -210,7 +227,7 @@ def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArr
     if looks.gap > 0.06 and (chosen.looks.gap < 0.05 or looks.gap > 2.2 * chosen.looks.gap):
         regions.append((maps[2], parts.inner_mouth(crop.points)))
     if looks.eyes < 0.17 <= chosen.looks.eyes:  # a blink stays a blink
-        regions += [(maps[i], parts.grown(eye, 1.3)) for i, eye in enumerate(parts.eyes(crop.points))]
+        regions += [(maps[i], parts.grown(eye, 1.15)) for i, eye in enumerate(parts.eyes(crop.points))]
     height, width = window.shape
     for matrix, polygon in regions:
         place = matrix.copy()
