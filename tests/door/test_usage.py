@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.door.conftest import ROOT, Call, webui
+from tests.door.conftest import ROOT, WEBUI, Call, webui
 
 RENDER = ("render", "--source", "astronaut.png", "--target", "six.jpg", "--output", "out.png")
 
@@ -136,3 +138,13 @@ def test_the_data_folder_may_be_named_before_and_after_the_command() -> None:
     assert parse(["--data-dir", "a", "doctor", "--data-dir", "b"]).data_dir == Path("b")
     assert parse(["doctor"]).data_dir is None
     assert parse(["--debug", "doctor"]).debug is True
+
+
+def test_a_python_without_the_packages_is_told_how_to_start(folder: Path) -> None:
+    # -S: without site-packages, as a system's own Python is.
+    done = subprocess.run([sys.executable, "-S", str(WEBUI), "doctor"], capture_output=True, text=True, timeout=60,
+                          check=False, env={"PATH": "/usr/bin:/bin", "LIKENESS_DATA_DIR": str(folder)})
+    assert done.returncode == 1
+    assert done.stderr.startswith("INSTALL.INCOMPLETE: The package ")
+    assert "python3 -m uv run webui.py" in done.stderr
+    assert "Traceback" not in done.stderr
