@@ -34,16 +34,15 @@ _FLOOR = np.array([4.0, 2.5, 2.5], np.float32)
 @dataclass(frozen=True, slots=True)
 class Skin:
     """scale: working pixels a crop pixel. mask: (h, w) at working size, 1 skin. a, b: its guided filter coefficients.
-    expected: (h, w, 3) Lab that the plane fit expects there; lab: what is there. sample: (h, w) where it was learned.
+    sample: (h, w) where it was learned. foreign: (h, w) 1 where something of another colour is in front of the face.
     """
 
     scale: float
     mask: Mask
     a: Plane
     b: Plane
-    expected: Plane
-    lab: Plane
     sample: Mask
+    foreign: Mask
 
     def at_crop(self, pixels: Pixels) -> Mask:
         """(H, W) at the crop's size, with edges that follow its pixels."""
@@ -97,7 +96,8 @@ def _learn(pixels: Pixels, points: Points, eye_distance: float, inside: Mask | N
         sample = sample * (resize(inside, shape) > 0.99)
     if float(sample.sum()) < 12:  # a face almost out of the frame or a few pixels wide: nothing to learn from
         whole = np.ones(shape, np.float32)
-        return Skin(scale, whole, np.zeros(shape, np.float32), whole, lab, lab, sample)
+        nothing = np.zeros(shape, np.float32)
+        return Skin(scale, whole, nothing, whole, sample, nothing)
     origin, across, down = parts.upright_axes(pts)
     ys, xs = np.mgrid[:shape[0], :shape[1]].astype(np.float32)
     # Clipped at the face's outline, so that the plane is not led far beyond what it was learned from.
@@ -113,7 +113,41 @@ def _learn(pixels: Pixels, points: Points, eye_distance: float, inside: Mask | N
     likely = likely * _smooth_texture(lab[..., 0], sample, unit)
     mask = _tidy(np.maximum(likely, inner_features(pts, shape, unit)), sample, unit)
     a, b = guided_coefficients(mask, luminance(small) * np.float32(1 / 255), max(round(0.05 * unit), 1), 4e-4)
-    return Skin(scale, mask, a, b, expected, lab, sample)
+    return Skin(scale, mask, a, b, sample, _foreign(lab, expected, pts, unit))
+
+
+def _foreign(lab: Plane, expected: Plane, points: Points, unit: float) -> Mask:
+    """1 on things that reach over the outline of the face below the eyes: of another hue, or as light as the skin and
+    without its tint.
+
+    Far stricter than the skin model, and blind to darkness: shadows and beards are dark, and belong to the face.
+    Thresholds in Lab units: blushing turns skin's hue by up to 8; lips and eyes are left out. A hand of the face's own
+    colour is not seen (measured: its edges are weaker than those of jaw and hair).
+    """
+    shape = lab.shape[:2]
+    smooth = blur(lab, 0.02 * unit)
+    face = parts.fill(shape, points)
+    # What lies further out would tie everything together.
+    near = cv2.dilate(face, np.ones((2 * round(0.12 * unit) + 1,) * 2, np.uint8))
+    below = near * (1 - eye_line(points, shape, unit)) * (1 - features(points, shape, unit, 0.10))
+    tint, odd = expected[..., 1:], np.zeros(shape, np.bool_)
+    length = np.maximum(np.linalg.norm(tint, axis=2), 1e-3)
+    if float(np.median(length)) > 6:  # not black and white
+        aside = np.abs(smooth[..., 1] * tint[..., 1] - smooth[..., 2] * tint[..., 0]) / length
+        along = (smooth[..., 1:] * tint).sum(axis=2) / length
+        odd = (aside > 18) | (along < -6) | ((along < 0.3 * length) & (smooth[..., 0] > expected[..., 0] - 8))
+    return np.maximum.reduce([np.zeros(shape, np.float32), *_reaching_in(odd & (below > 0.5), face, unit)])
+
+
+def _reaching_in(flags: NDArray[np.bool_], face: Mask, unit: float) -> list[Mask]:
+    """The large parts of `flags` that lie across the outline of the face, .05 to either side and more."""
+    side = 2 * max(round(0.03 * unit), 1) + 1
+    disc = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
+    _, labels = cv2.connectedComponents(cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, disc))
+    deep = cv2.erode(face, np.ones((2 * round(0.12 * unit) + 1,) * 2, np.uint8)) > 0.5
+    inner, outer = np.unique(labels[deep]), np.unique(labels[face < 0.5])
+    both = np.intersect1d(inner[inner > 0], outer)
+    return [cv2.dilate((labels == one).astype(np.float32), disc) for one in both]
 
 
 def _smooth_texture(lightness: Plane, sample: Mask, unit: float) -> Plane:
@@ -171,7 +205,7 @@ def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, 
 def face_mask(crop: Crop, rims: bool = True) -> Mask:
     """(H, W) 0..1: skin above the eye line, trusted geometry below it, features always (study: a skin classifier
     drops shaded cheeks, so below the eyes the outline of the points is the better judge), the rims of spectacles
-    never, unless `rims` is False. Worked out once a crop."""
+    never, unless `rims` is False, and things of another colour never. Worked out once a crop."""
     mask = once(crop, "face", lambda: _face_mask(crop))
     found = rims_of(crop) if rims else None
     return mask if found is None else mask * (1 - found)
@@ -181,5 +215,6 @@ def _face_mask(crop: Crop) -> Mask:
     shape, size = crop.pixels.shape[:2], crop.eye_distance
     above = eye_line(crop.points, shape, size)
     mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
+    mask = mask * (1 - resize(skin_of(crop).foreign, shape))
     inner = inner_features(crop.points, shape, size)
     return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)
