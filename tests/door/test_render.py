@@ -274,6 +274,18 @@ def test_analysis_tells_where_how_and_what_may_go_wrong(call: Door, folder: Path
     assert "Turned" in words
 
 
+def test_looking_harder_is_asked_for_by_word_and_kept_in_the_recipe(call: Door, folder: Path) -> None:
+    turned = folder / "turned.png"
+    cv2.imwrite(str(turned), np.ascontiguousarray(np.rot90(read_bgr(folder / "hopper.jpg"))))
+    found = call("analyse", turned, "--look", "turned", "--json").data
+    assert found["looking"] == {"small": False, "turned": True}
+    assert [abs(face["pose"]["roll"]) > 60 for face in found["faces"]] == [True]
+    done = call("render", "--target", turned, "--look", "turned", "--map", "1=blur", "--output", folder / "out.png",
+                "--json")
+    assert done.code == 0, done.err
+    assert done.data["recipe"]["looking"] == {"small": False, "turned": True}
+
+
 def test_remarks_are_told_in_words_for_each_face(call: Door, folder: Path) -> None:
     done = call("render", "--source", folder / "astronaut.png", "--target", folder / "six.jpg",
                 "--output", folder / "out.png", "--map", "5=astronaut")
