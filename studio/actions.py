@@ -15,9 +15,10 @@ class _Action(BaseModel):
 
 
 class _File(_Action):
-    """path: of an uploaded file, or, with how "machine", of a file that the user named on this machine."""
+    """at: the path of an uploaded file, or, with how "machine", of a file that the user named on this machine. (Not
+    called path: Gradio takes every object with that key for a file of its own.)"""
 
-    path: str = Field(min_length=1, max_length=4096)
+    at: str = Field(min_length=1, max_length=4096)
     name: str = Field("", max_length=400)
     how: Literal["upload", "machine"] = "upload"
 

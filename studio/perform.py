@@ -92,13 +92,13 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
         yield EVERYTHING
         return
     if isinstance(action, actions.Open):
-        async for step in _open(tab, Path(action.path), action.name, action.how):
+        async for step in _open(tab, Path(action.at), action.name, action.how):
             yield step
     elif isinstance(action, actions.Example):
         async for step in _example(tab):
             yield step
     elif isinstance(action, actions.AddPhoto):
-        async for step in _add_photo(tab, Path(action.path), action.name, action.how, action.to):
+        async for step in _add_photo(tab, Path(action.at), action.name, action.how, action.to):
             yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(tab, action):
@@ -162,7 +162,7 @@ async def _add_photo(tab: TabSession, path: Path, name: str, how: str, to: str |
 
 
 async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
-    path = _checked_upload(tab, Path(action.path), action.how)
+    path = _checked_upload(tab, Path(action.at), action.how)
     loaded = await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
     read: list[dict[str, Picture]] = []
     known = dict(tab.pictures)

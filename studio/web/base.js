@@ -25,6 +25,12 @@
   };
 
   // ---- elements ----------------------------------------------------------------------------------------------
+  // One listener a kind of event, which looks up what to do: so that `fill` can hand an old element new handlers.
+  const listen = (element, type, handler) => {
+    element.handlers = { ...element.handlers, [type]: handler };
+    element.addEventListener(type, (event) => element.handlers[type]?.call(element, event));
+  };
+
   // h("button.small", { title, onclick }, "text", child): text never becomes markup.
   L.h = (what, props = {}, ...children) => {
     const [tag, ...classes] = what.split(".");
@@ -32,23 +38,13 @@
     if (classes.length) element.className = classes.join(" ");
     for (const [name, value] of Object.entries(props)) {
       if (value === null || value === undefined || value === false) continue;
-      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      if (name.startsWith("on")) listen(element, name.slice(2), value);
       else if (name === "style") element.style.cssText = value;
       else if (name in element && !name.startsWith("aria") && name !== "list" && name !== "role") element[name] = value;
       else element.setAttribute(name, value === true ? "" : value);
     }
     element.append(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
     return element;
-  };
-
-  // Puts new children in place of the old ones, and the focus back where it was (by data-key).
-  L.fill = (element, ...children) => {
-    const focused = element.contains(document.activeElement) ? document.activeElement : null;
-    const key = focused?.closest("[data-key]")?.dataset.key;
-    const scroll = element.scrollTop;
-    element.replaceChildren(...children.flat(3).filter((child) => child !== null && child !== undefined && child !== false));
-    element.scrollTop = scroll;
-    if (key) element.querySelector(`[data-key="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
   };
 
   // ---- parts -------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@
   const card = (effect, place, count) => {
     const shut = folded.has(effect.id) || !effect.on;
     const words = titleOf(effect);
-    return h(`article.effect${effect.on ? "" : ".muted"}`, { "data-effect": effect.id, "aria-label": words },
+    return h(`article.effect${effect.on ? "" : ".muted"}`, { "data-effect": effect.id, "data-key": `effect-${effect.id}`, "aria-label": words },
       h("header", {}, handle(effect),
         h("button.bare.title", { title: helpOf(effect), "data-key": `fold-${effect.id}`, "aria-expanded": String(!shut), onclick: () => {
           if (folded.has(effect.id)) folded.delete(effect.id); else folded.add(effect.id);
@@ -86,8 +86,6 @@
 
   L.part("chain", {
     draw(root, view) {
-      // A slider that is held right now must not be taken from under the hand.
-      if (root.querySelector("input[type=range]:active")) return;
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("chain.region"));
       L.fill(root, presets(view), presetWords(view), L.notices(view.notices),

@@ -13,15 +13,20 @@
   const slider = ({ id, label, help, control, set }) => {
     const places = digits(control.step);
     const share = (value) => `${((value - control.minimum) / (control.maximum - control.minimum)) * 100}%`;
-    const figure = h("output.figure", {}, Number(control.value).toFixed(places));
+    // Handlers go by the element that they run on: it may have been there before this view (see fill.js).
+    const follow = (input) => {
+      input.parentElement.querySelector(".figure").textContent = Number(input.value).toFixed(places);
+      input.style.setProperty("--share", share(input.value));
+    };
     const input = h("input", { type: "range", id, "data-key": id, min: control.minimum, max: control.maximum,
       step: control.step, value: control.value, "aria-label": label, title: help,
-      oninput: () => { figure.textContent = Number(input.value).toFixed(places); input.style.setProperty("--share", share(input.value)); },
-      onchange: () => set(Number(input.value)),
-      ondblclick: () => { if (Number(input.value) !== control.default) set(control.default); } });
+      oninput: (event) => follow(event.currentTarget),
+      onchange: (event) => set(Number(event.currentTarget.value)),
+      ondblclick: (event) => { if (Number(event.currentTarget.value) !== control.default) set(control.default); } });
     input.style.setProperty("--share", share(control.value));
     input.dataset.control = "slider";
-    return h("div.control.slider", {}, h("label", { htmlFor: id, title: help }, label), figure, input);
+    return h("div.control.slider", {}, h("label", { htmlFor: id, title: help }, label),
+      h("output.figure", {}, Number(control.value).toFixed(places)), input);
   };
 
   const choice = ({ id, label, help, control, set, wordFor }) => h("div.control.choice", { role: "group", "aria-label": label },

@@ -19,7 +19,9 @@
       document.getElementById("zoom-2") : document.getElementById("zoom-1"))?.click(),
   };
 
+  document.addEventListener("pointerdown", () => { document.documentElement.dataset.input = "pointer"; }, true);
   document.addEventListener("keydown", (event) => {
+    if (["Tab", "Enter", "ArrowUp", "ArrowDown"].includes(event.key)) document.documentElement.dataset.input = "keys";
     if (typing(event)) return;
     const command = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
@@ -29,7 +31,7 @@
     if (command || event.altKey) return;
     if (event.key === " " && board()) {
       // Space presses a button that was reached by keyboard; after a click it shows the original instead.
-      if (event.target.matches?.("button, a, input, summary") && event.target.matches(":focus-visible")) return;
+      if (document.documentElement.dataset.input === "keys" && event.target.matches?.("button, a, input, summary")) return;
       event.preventDefault();
       held = true;
       L.showOriginal(true);

@@ -14,7 +14,7 @@
       L.draw("tray");
       try {
         const { path } = await L.places.viewer.upload(file);
-        L.ask(action(what, { path, name: file.name, how: "upload" }));
+        L.ask(action(what, { at: path, name: file.name, how: "upload" }));
       } catch (error) {
         L.problem = t("upload.failed", { name: file.name });
         console.error(error);
@@ -39,7 +39,7 @@
       input.remove();
       if (!file) return;
       const { path } = await L.places.viewer.upload(file);
-      L.ask({ do: "load_recipe", path, name: file.name, how: "upload" });
+      L.ask({ do: "load_recipe", at: path, name: file.name, how: "upload" });
     } });
     input.hidden = true;
     document.body.append(input);
@@ -51,7 +51,7 @@
       placeholder: t("path.placeholder"), "aria-label": t("path.label") });
     const dialog = L.dialogue(t("path.title"), h("form", { method: "dialog", onsubmit: () => {
       const path = field.value.trim().replace(/^"(.*)"$/, "$1");
-      if (path) L.ask(action(what, { path, name: path.split(/[\\/]/).pop(), how: "machine" }));
+      if (path) L.ask(action(what, { at: path, name: path.split(/[\\/]/).pop(), how: "machine" }));
     } }, h("p.hint", {}, t("path.help")), field,
     h("div.row.end", {}, h("button.button.primary", { id: "path-open", type: "submit" }, t("open")))));
     field.focus();

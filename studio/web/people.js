@@ -52,7 +52,7 @@
       h("summary", { "data-key": `remarks-${number}` }, t("remarks.more", { n: remarks.length - SHOWN })), remarks.slice(SHOWN).map(warning)) : null,
   ];
 
-  const row = (view, person) => h(`div.person.use-${person.choice.use}`, { "data-person": person.number },
+  const row = (view, person) => h(`div.person.use-${person.choice.use}`, { "data-person": person.number, "data-key": `row-${person.number}` },
     h("button.person-card", { id: `person-${person.number}`, "data-key": `person-${person.number}`, "aria-haspopup": "menu",
       onclick: (event) => L.choose(event.currentTarget, person.number),
       onmouseenter: () => L.pointAt?.(person.number), onmouseleave: () => L.pointAt?.(null) },

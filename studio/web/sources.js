@@ -36,7 +36,7 @@
         h("button.button.small", { onclick: () => L.ask({ do: "remove_source", source: source.name }) }, t("consent.no"))));
   };
 
-  const card = (source) => h("div.source", { "data-source": source.name },
+  const card = (source) => h("div.source", { "data-source": source.name, "data-key": `source-${source.name}` },
     h("div.source-head", {},
       h("input.name", { value: source.name, "data-key": `name-${source.name}`, "aria-label": t("source.name"), maxLength: 80,
         spellcheck: false, onchange: (event) => L.ask({ do: "rename_source", source: source.name, name: event.target.value }),

@@ -5,6 +5,7 @@ With LIKENESS_PICTURES=1 the pictures that README shows are taken anew.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -41,14 +42,18 @@ def no_complaints(studio: Studio) -> Iterator[None]:
     assert studio.complaints == []
 
 
+# A file as the browser hands it to a page that something is dropped on, or pasted into.
+TRANSFER = """async ([data, name, type]) => {
+    const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name, { type }));
+    return transfer;
+}"""
+
+
 def drop(page: Page, path: Path, onto: str, name: str | None = None) -> None:
     """As a hand drops a file from the file manager."""
-    data = page.evaluate_handle(
-        """async ([bytes, name]) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], name));
-            return transfer;
-        }""", [list(path.read_bytes()), name or path.name])
+    data = page.evaluate_handle(TRANSFER, [base64.b64encode(path.read_bytes()).decode(), name or path.name, ""])
     for event in ("dragenter", "dragover", "drop"):
         page.dispatch_event(onto, event, {"dataTransfer": data})
 
@@ -56,7 +61,8 @@ def drop(page: Page, path: Path, onto: str, name: str | None = None) -> None:
 def up_to_date(page: Page) -> None:
     """A result is on the screen, and no newer one is under way."""
     expect(page.locator("#state .dot.good")).to_be_visible(timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('#board').dataset.after && document.querySelector('.board .after').complete")
+    page.wait_for_function("document.querySelector('#board').dataset.after && "
+                           "document.querySelector('.board .after').complete")
 
 
 @contextlib.contextmanager
@@ -64,7 +70,8 @@ def another_result(page: Page) -> Iterator[None]:
     """What is done inside brings another result onto the screen."""
     last = page.evaluate("document.querySelector('#board')?.dataset.after ?? ''")
     yield
-    page.wait_for_function("(last) => document.querySelector('#board').dataset.after !== last", arg=last, timeout=PATIENCE)
+    page.wait_for_function("(last) => document.querySelector('#board').dataset.after !== last", arg=last,
+                           timeout=PATIENCE)
     up_to_date(page)
 
 
@@ -115,7 +122,8 @@ def take(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize(("locale", "words"), [
-    ("en-GB", {"people": "People in this picture", "person": "Person 1", "save": "Save JPEG", "swap": "Classical swap"}),
+    ("en-GB", {"people": "People in this picture", "person": "Person 1", "save": "Save JPEG",
+               "swap": "Classical swap"}),
     ("zh-CN", {"people": "图中人物", "person": "人物 1", "save": "保存 JPEG", "swap": "经典换脸"}),
 ])
 def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, locale: str, words: dict[str, str],
@@ -163,27 +171,25 @@ def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, lo
     changed = np.abs(after - before).mean(axis=2)
     assert part(changed, FACE).mean() > 5, "the face is another one"
     assert part(changed, MEDALS).max() <= 2, "what is not the face is as it was"
-    assert np.abs(after - first).mean() < 1, "the file is what the screen showed"
+    assert np.abs(after - first).mean() < 1.5, "the file is what the screen showed, but for two ways of JPEG"
     assert part(np.abs(half - before), FACE).mean() < part(np.abs(first - before), FACE).mean()
     assert b"digitalSourceType" in path.read_bytes()
 
 
-def test_the_example_is_one_click_and_credited(studio: Studio) -> None:
+def test_the_example_is_one_click_and_space_shows_the_original_as_long_as_it_is_held(studio: Studio) -> None:
     with studio.page() as page:
+        assert page.title() == "Likeness"
+        assert page.locator("footer:visible").count() == 0
+        assert "gradio" not in page.locator("body").inner_text().lower()
         expect(page.locator(".credit")).to_contain_text("NASA, public domain")
         expect(page.locator(".credit")).to_contain_text("US Navy, public domain")
         example(page)
         expect(page.locator("#person-1")).to_contain_text("Eileen Collins")
         expect(page.locator(".permitted")).to_be_visible()
-
-
-def test_space_shows_the_original_as_long_as_it_is_held(studio: Studio) -> None:
-    with studio.page() as page:
-        example(page)
         page.click("#preset-natural")
         page.keyboard.down("Space")
         expect(page.locator("#board")).to_have_class(re.compile("original"))
-        assert page.eval_on_selector(".board .after", "image => image.style.clipPath").startswith("inset(0px 0px 0px 100%")
+        assert "100%" in page.eval_on_selector(".board .after", "image => image.style.clipPath")
         page.keyboard.up("Space")
         expect(page.locator("#board")).not_to_have_class(re.compile("original"))
 
@@ -219,7 +225,7 @@ def test_the_chain_can_be_rebuilt_by_hand(studio: Studio) -> None:
         page.click(f"[data-more='{effect}']")
         page.click(f"#effect-{what}")
 
-    with studio.page() as page:
+    with studio.page(height=1600) as page:
         page.click("#add-effect")
         page.click("#add-ellipse")
         expect(page.locator(".effect")).to_have_count(6)
@@ -302,21 +308,24 @@ def test_a_closed_tab_lets_go_of_its_pictures(studio: Studio) -> None:
         assert watching.request.get(picture).status == 404
 
 
-@pytest.mark.parametrize(("content", "code"), [
+BAD_FILES = [
     (b"", "MEDIA.EMPTY"), (b"not a picture <img src=x onerror=alert(1)>", "MEDIA.UNKNOWN_FORMAT"),
     (HOPPER.read_bytes()[:9000], "MEDIA.TRUNCATED"),
-])
-def test_a_bad_file_is_said_in_words_with_the_remedy(studio: Studio, tmp_path: Path, content: bytes, code: str) -> None:
+]
+
+
+def test_a_bad_file_is_said_in_words_with_the_remedy(studio: Studio, tmp_path: Path) -> None:
     name = "<b onmouseover=alert(1)>x.jpg"
     bad = tmp_path / "bad.jpg"
-    bad.write_bytes(content)
     with studio.page() as page:
-        drop(page, bad, "#viewer", name)
         notice = page.locator("#viewer .notice")
-        expect(notice).to_have_attribute("data-code", code)
-        expect(notice).to_contain_text("<b onmouseover=alert(1)>x.jpg")
-        expect(notice.locator(".remedy")).not_to_be_empty()
-        assert page.locator(".notice b").count() == 0, "a file's name never becomes markup"
+        for content, code in BAD_FILES:
+            bad.write_bytes(content)
+            drop(page, bad, "#viewer", name)
+            expect(notice).to_have_attribute("data-code", code)
+            expect(notice).to_contain_text(name)
+            expect(notice.locator(".remedy")).not_to_be_empty()
+            assert page.locator(".notice b").count() == 0, "a file's name never becomes markup"
         page.click("#language-zh-CN")
         expect(notice.locator(".remedy")).to_contain_text(re.compile("[\u4e00-\u9fff]"))
         notice.get_by_role("button").click()
@@ -351,11 +360,9 @@ def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio) -> None
 
 def test_a_picture_can_be_pasted_and_taken_with_the_webcam(studio: Studio) -> None:
     with studio.page(permissions=["camera"]) as page:
-        page.evaluate("""async (bytes) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(bytes)], 'pasted.jpg', { type: 'image/jpeg' }));
-            document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true }));
-        }""", list(HOPPER.read_bytes()))
+        copied = page.evaluate_handle(TRANSFER, [base64.b64encode(HOPPER.read_bytes()).decode(), "pasted.jpg",
+                                                 "image/jpeg"])
+        page.evaluate("data => document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data }))", copied)
         expect(page.locator(".file")).to_have_text("pasted.jpg", timeout=PATIENCE)
         page.click("#open-another")
         page.click("#way-webcam")
@@ -431,6 +438,7 @@ def test_everything_is_reached_with_the_keyboard(studio: Studio) -> None:
     with studio.page() as page:
         example(page)
         reached: list[str] = []
+        page.focus(".brand")
         for _ in range(80):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.id || document.activeElement.dataset.key || ''"))
@@ -450,8 +458,9 @@ def test_everything_is_reached_with_the_keyboard(studio: Studio) -> None:
         page.focus("#swapper-strength")
         page.keyboard.press("Home")
         expect(page.locator("[data-effect=swapper] .figure").first).to_have_text("0.00")
-        nameless = page.evaluate("""() => [...document.querySelectorAll('#frame :is(button, a, input, select)')].filter((e) =>
-            e.offsetParent && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length)).length""")
+        nameless = page.evaluate("""() => [...document.querySelectorAll('#frame :is(button, a, input, select)')]
+            .filter((e) => e.offsetParent && !(e.textContent.trim() || e.getAttribute('aria-label') || e.title
+                                               || e.labels?.length)).length""")
         assert nameless == 0, "every control has a name"
 
 
@@ -482,42 +491,33 @@ def test_the_system_screen_shows_checks_and_terms(studio: Studio) -> None:
         take(page, "system")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (390, 844)])
-def test_nothing_reaches_over_the_edge(studio: Studio, width: int, height: int) -> None:
-    with studio.page(width=width, height=height) as page:
-        example(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        board = page.locator("#board").bounding_box()
-        viewer = page.locator("#viewer").bounding_box()
-        assert board
-        assert viewer
-        assert board["x"] >= viewer["x"]
-        assert board["x"] + board["width"] <= viewer["x"] + viewer["width"]
-        save = page.locator("#save").bounding_box()
-        assert save
-        assert save["x"] + save["width"] <= width
-        over = page.evaluate("""() => [...document.querySelectorAll('.lk-bar, .lk-people, .lk-chain, .lk-tray')]
-            .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)""")
-        assert over == []
-
-
-def test_zoom_shows_the_pictures_own_pixels(studio: Studio) -> None:
+def test_nothing_reaches_over_the_edge_and_zoom_shows_the_pictures_own_pixels(studio: Studio) -> None:
     with studio.page() as page:
         example(page)
-        for zoom, width in (("1", 512), ("2", 1024)):
+        for width, height in ((1280, 720), (1440, 900), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            page.wait_for_function("""() => {
+                const inner = document.querySelector('#board').getBoundingClientRect();
+                const outer = document.querySelector('#viewer').getBoundingClientRect();
+                return inner.left >= outer.left && inner.right <= outer.right;
+            }""")
+            save = page.locator("#save-options").bounding_box()
+            assert save
+            assert save["x"] + save["width"] <= width
+            over = page.evaluate("""() => [...document.querySelectorAll('.lk-bar, .lk-people, .lk-chain, .lk-tray')]
+                .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.className)""")
+            assert over == []
+        page.locator("#add-effect").scroll_into_view_if_needed()
+        expect(page.locator("#add-effect")).to_be_in_viewport()
+        page.set_viewport_size({"width": 1440, "height": 900})
+        for zoom, wide in (("1", 512), ("2", 1024)):
             page.click(f"#zoom-{zoom}")
             board = page.locator("#board").bounding_box()
             assert board
-            assert board["width"] == pytest.approx(width, abs=1)
+            assert board["width"] == pytest.approx(wide, abs=1)
         page.keyboard.press("f")
         expect(page.locator("#zoom-fit")).to_have_attribute("aria-pressed", "true")
-
-
-def test_nothing_of_gradio_is_seen(studio: Studio) -> None:
-    with studio.page() as page:
-        assert page.locator("footer:visible").count() == 0
-        assert "gradio" not in page.locator("body").inner_text().lower()
-        assert page.title() == "Likeness"
 
 
 def test_no_request_left_the_machine(studio: Studio) -> None:
