@@ -55,8 +55,7 @@ def feathered(mask: Mask, eye_distance: float, inset: float, feather: float) -> 
 
 def blend_bands(background: Pixels, pixels: Pixels, alpha: Mask, levels: int) -> Pixels:
     """(H, W, 3) float32. Where the pictures are equal the result equals them, whatever alpha is."""
-    difference = np.asarray(pixels, np.float32) - np.asarray(background, np.float32)
-    result = np.zeros_like(difference)
+    difference: Pixels = np.asarray(pixels, np.float32) - np.asarray(background, np.float32)
     # Blending Laplacian bands is linear, so it is done on the difference alone: half the work, and exact where 0.
     bands: list[Pixels] = []
     weights = [alpha]
@@ -64,11 +63,11 @@ def blend_bands(background: Pixels, pixels: Pixels, alpha: Mask, levels: int) ->
     for _ in range(levels - 1):
         if min(current.shape[:2]) < 4:
             break
-        down = cv2.pyrDown(current)
+        down = np.asarray(cv2.pyrDown(current), np.float32)
         bands.append(current - cv2.pyrUp(down, dstsize=(current.shape[1], current.shape[0])))
-        weights.append(cv2.pyrDown(weights[-1]))
+        weights.append(np.asarray(cv2.pyrDown(weights[-1]), np.float32))
         current = down
-    result = current * weights[-1][..., None]
+    result: Pixels = current * weights[-1][..., None]
     for band, weight in zip(reversed(bands), reversed(weights[:-1]), strict=True):
-        result = cv2.pyrUp(result, dstsize=(band.shape[1], band.shape[0])) + band * weight[..., None]
+        result = np.asarray(cv2.pyrUp(result, dstsize=(band.shape[1], band.shape[0]))) + band * weight[..., None]
     return np.asarray(background, np.float32) + result

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Mask, Pixels
-from processors.classical.filters import Plane, blur, resize, smoothstep, spread, to_lab
+from processors.classical.filters import Plane, blur, f32, resize, smoothstep, spread, to_lab
 from processors.classical.tone import Areas, robust_std
 
 # Numbers from the study's recipe, step 13.
@@ -34,7 +34,7 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     level = max(float(np.median(own[..., 0][chosen])), 1.0)
     deviation = [robust_std(aim[..., c + 1][chosen] - low_aim[..., c][chosen]) for c in (0, 1)]
     ratio = np.array([_ratio(own[..., c + 1] - low_own[..., c], deviation[c], chosen) for c in (0, 1)], np.float32)
-    knots = np.linspace(*np.percentile(own[..., 0][chosen], (2, 98)), _KNOTS)
+    knots = _knots(own[..., 0][chosen])
     moved = low_own + (own[..., 1:] - low_own) * ratio + shift
     curve = np.clip(_curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
                     - _curve(own[..., 0][chosen], moved[chosen], knots), -_CURVE_LIMIT, _CURVE_LIMIT)
@@ -84,7 +84,7 @@ def _feature_shift(shift: Plane, own: Plane, aim: Plane, areas: Areas) -> Plane:
     for new, old in areas.groups:
         mean_new, mean_old = _mean(own[..., 1:], new), _mean(aim[..., 1:], old)
         if mean_new is None or mean_old is None:
-            continue
+            continue  # closed in one of the two: nothing to compare with
         wanted = shift / 3 + 2 / 3 * np.clip(mean_old - mean_new, -_LIMIT, _LIMIT)
         weight = blur(new, 0.03 * areas.unit)[..., None]
         shift = shift + (wanted - shift) * weight
@@ -106,15 +106,15 @@ def _without_colour(chroma: Plane, lightness: Plane, own: Plane, aim: Plane, low
                  for lab in (own, aim)]
     if colourful[0] < 1:
         chosen = areas.skin > 0.5
-        knots = np.linspace(*np.percentile(aim[..., 0][chosen], (2, 98)), _KNOTS)
+        knots = _knots(aim[..., 0][chosen])
         curve = _curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
-        skin = np.stack([np.interp(lightness, knots, curve[:, c]) for c in (0, 1)], axis=-1).astype(np.float32)
+        skin = f32(np.stack([np.interp(lightness, knots, curve[:, c]) for c in (0, 1)], axis=-1))
         there = resize(blur(aim[..., 1:], 0.03 * areas.unit), shape)
         there = skin + (there - skin) * resize(areas.feature, shape)[..., None]
-        chroma = there + (chroma - there) * np.float32(colourful[0])
+        chroma = f32(there + (chroma - there) * np.float32(colourful[0]))
     if colourful[1] < 1:
         there = resize(low_aim, shape)
-        chroma = there + (chroma - there) * np.float32(colourful[1])
+        chroma = f32(there + (chroma - there) * np.float32(colourful[1]))
     return chroma
 
 
@@ -123,6 +123,11 @@ def _vividness(lab: Plane) -> Plane:
     chroma = lab[::2, ::2, 1:].reshape(-1, 2)  # a quarter of the pixels tells it as well
     away = chroma - np.median(chroma, axis=0)
     return np.asarray(np.hypot(away[:, 0], away[:, 1]), np.float32)
+
+
+def _knots(lightness: Plane) -> NDArray[np.float64]:
+    low, high = np.percentile(lightness, (2, 98))
+    return np.linspace(float(low), float(high), _KNOTS)
 
 
 def _ratio(own: Plane, deviation: float, chosen: NDArray[np.bool_]) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,11 @@ from models.arrays import Mask, Pixels
 Plane = NDArray[np.float32]
 
 
+def f32(values: Any) -> Plane:
+    """As float32; shares memory where it can."""
+    return np.asarray(values, np.float32)
+
+
 def blur(plane: Plane, sigma: float) -> Plane:
     """Gaussian low-pass; wide ones at reduced size, where they look the same and cost little."""
     if sigma < 0.3:
@@ -18,10 +25,10 @@ def blur(plane: Plane, sigma: float) -> Plane:
     height, width = plane.shape[:2]
     factor = int(min(sigma // 4, min(height, width) // 8))
     if factor < 2:
-        return cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+        return f32(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
     small = cv2.resize(plane, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), sigma / factor, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    return f32(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def spread(plane: Plane, weight: Mask, sigma: float) -> Plane:
@@ -77,11 +84,11 @@ def guided_coefficients(mask: Mask, guide: Plane, radius: int, smooth: float) ->
     size = (2 * radius + 1, 2 * radius + 1)
 
     def box(plane: Plane) -> Plane:
-        return cv2.blur(plane, size, borderType=cv2.BORDER_REPLICATE)
+        return f32(cv2.blur(plane, size, borderType=cv2.BORDER_REPLICATE))
 
     mean_g, mean_m = box(guide), box(mask)
-    a = (box(guide * mask) - mean_g * mean_m) / (box(guide * guide) - mean_g * mean_g + np.float32(smooth))
-    b = mean_m - a * mean_g
+    a = f32((box(guide * mask) - mean_g * mean_m) / (box(guide * guide) - mean_g * mean_g + smooth))
+    b = f32(mean_m - a * mean_g)
     return box(a), box(b)
 
 
@@ -93,8 +100,8 @@ def luminance(pixels: Pixels) -> Plane:
 
 def to_lab(pixels: Pixels) -> Plane:
     """(H, W, 3) CIE Lab (D65, sRGB): L 0..100, a, b about -100..100."""
-    return cv2.cvtColor(np.asarray(pixels, np.float32) * np.float32(1 / 255), cv2.COLOR_BGR2LAB)
+    return f32(cv2.cvtColor(np.asarray(pixels, np.float32) * np.float32(1 / 255), cv2.COLOR_BGR2LAB))
 
 
 def from_lab(lab: Plane) -> Plane:
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR) * np.float32(255)
+    return f32(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR) * np.float32(255))

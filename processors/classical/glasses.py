@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.arrays import Mask, Points
 from processors.batches import Crop
 from processors.classical import points as parts
-from processors.classical.filters import Plane, blur, reduced, resize, smoothstep, to_lab
+from processors.classical.filters import Plane, blur, f32, reduced, resize, smoothstep, to_lab
 from processors.classical.notes import once
 from processors.classical.pose import fit_pose
 
@@ -98,7 +98,7 @@ def _sampled(lab: Plane, places: NDArray[np.float64], unit: float, step: float) 
         # A line differs in the same way from both sides; the edge of a shadow differs in opposite ways.
         alike = np.clip((one * other).sum(axis=2) / np.maximum(a * b, 1e-3), 0, 1)
         line = np.maximum(line, np.minimum(a, b) * alike)
-    return _Strip(where, strip, line.astype(np.float32))
+    return _Strip(where, f32(strip), f32(line))
 
 
 def _ring(lab: Plane, points: Points, unit: float, side: int) -> _Strip:
@@ -183,4 +183,4 @@ def _laid(strip: _Strip, alpha: Plane, shape: tuple[int, int]) -> Mask:
     x, y = places[..., 0].ravel(), places[..., 1].ravel()
     inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
     np.maximum.at(mask, (y[inside], x[inside]), alpha.ravel()[inside])
-    return cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return f32(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)))

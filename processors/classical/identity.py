@@ -17,7 +17,7 @@ def _own_shape(points: Points, pose: Pose) -> Points:
     """(68, 2) what the face differs from the mean face in this pose, upright and in model units."""
     turn = np.radians(pose.roll)
     back = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    return (points - pose.project(mean_shape())) @ back.T / pose.scale
+    return np.asarray((points - pose.project(mean_shape())) @ back.T / pose.scale)
 
 
 def identity_offset(source: Points, source_pose: Pose, target: Points, target_pose: Pose) -> Points:

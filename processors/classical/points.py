@@ -20,7 +20,7 @@ def mirror_points(points: Points, width: int) -> Points:
     """The (68, 2) points of the picture mirrored left to right; width: of the picture in pixels."""
     mirrored = points[MIRROR].copy()
     mirrored[:, 0] = width - 1 - mirrored[:, 0]
-    return mirrored
+    return np.asarray(mirrored)
 
 
 def mouth_gap(points: Points, eye_distance: float) -> float:
@@ -60,7 +60,7 @@ def fill(shape: tuple[int, int], *polygons: Points) -> Mask:
 def grown(polygon: Points, factor: float) -> Points:
     """A polygon enlarged about its centre."""
     centre = polygon.mean(axis=0)
-    return centre + (polygon - centre) * factor
+    return np.asarray(centre + (polygon - centre) * factor)
 
 
 def eyes(points: Points) -> tuple[Points, Points]:

@@ -69,7 +69,7 @@ class Pose:
 
     def project(self, model: NDArray[np.float64]) -> Points:
         """(N, 3) model points to (N, 2) picture points."""
-        return self.scale * (model @ self.rotation.T)[:, :2] + self.shift
+        return np.asarray(self.scale * (model @ self.rotation.T)[:, :2] + self.shift)
 
     def size(self, points: Points) -> float:
         """Eye distance in pixels that does not shrink with yaw: the measured one, at least .68 of the pose's scale."""
@@ -83,7 +83,7 @@ def _turned(rotation: NDArray[np.float64], omega: NDArray[np.float64]) -> NDArra
         return rotation
     x, y, z = omega / angle
     k = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return (np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k) @ rotation
+    return np.asarray((np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * k @ k) @ rotation)
 
 
 def _start(model: NDArray[np.float64], points: Points) -> tuple[NDArray[np.float64], float]:
@@ -134,4 +134,4 @@ def forehead(points: Points, pose: Pose) -> Points:
     arcs = pose.project(forehead_shape())
     away = ((arcs[:, None, :] - pose.project(mean_shape()[anchors])[None]) ** 2).sum(axis=2)
     weight = 1 / (away + (0.05 * pose.scale) ** 2)
-    return arcs + (weight[..., None] * differ[None]).sum(axis=1) / weight.sum(axis=1, keepdims=True)
+    return np.asarray(arcs + (weight[..., None] * differ[None]).sum(axis=1) / weight.sum(axis=1, keepdims=True))

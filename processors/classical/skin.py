@@ -14,6 +14,7 @@ from processors.classical import points as parts
 from processors.classical.filters import (
     Plane,
     blur,
+    f32,
     guided_coefficients,
     luminance,
     reduced,
@@ -48,7 +49,7 @@ class Skin:
         """(H, W) at the crop's size, with edges that follow its pixels."""
         shape = pixels.shape[:2]
         guide = luminance(pixels) * np.float32(1 / 255)
-        return np.clip(resize(self.a, shape) * guide + resize(self.b, shape), 0, 1).astype(np.float32)
+        return f32(np.clip(resize(self.a, shape) * guide + resize(self.b, shape), 0, 1))
 
 
 def skin_of(crop: Crop) -> Skin:
@@ -136,7 +137,7 @@ def _foreign(lab: Plane, expected: Plane, points: Points, unit: float) -> Mask:
         aside = np.abs(smooth[..., 1] * tint[..., 1] - smooth[..., 2] * tint[..., 0]) / length
         along = (smooth[..., 1:] * tint).sum(axis=2) / length
         odd = (aside > 18) | (along < -6) | ((along < 0.3 * length) & (smooth[..., 0] > expected[..., 0] - 8))
-    return np.maximum.reduce([np.zeros(shape, np.float32), *_reaching_in(odd & (below > 0.5), face, unit)])
+    return f32(np.maximum.reduce([np.zeros(shape, np.float32), *_reaching_in(odd & (below > 0.5), face, unit)]))
 
 
 def _reaching_in(flags: NDArray[np.bool_], face: Mask, unit: float) -> list[Mask]:
@@ -147,7 +148,7 @@ def _reaching_in(flags: NDArray[np.bool_], face: Mask, unit: float) -> list[Mask
     deep = cv2.erode(face, np.ones((2 * round(0.12 * unit) + 1,) * 2, np.uint8)) > 0.5
     inner, outer = np.unique(labels[deep]), np.unique(labels[face < 0.5])
     both = np.intersect1d(inner[inner > 0], outer)
-    return [cv2.dilate((labels == one).astype(np.float32), disc) for one in both]
+    return [f32(cv2.dilate((labels == one).astype(np.float32), disc)) for one in both]
 
 
 def _smooth_texture(lightness: Plane, sample: Mask, unit: float) -> Plane:
@@ -156,7 +157,7 @@ def _smooth_texture(lightness: Plane, sample: Mask, unit: float) -> Plane:
     mean = cv2.blur(lightness, (size, size))
     variance = cv2.blur(lightness * lightness, (size, size)) - mean * mean
     cheek = max(float(np.median(variance[sample > 0.5])), 1.0)
-    return 1 - smoothstep((variance / np.float32(4 * cheek) - 1) / 3)
+    return 1 - smoothstep(f32((variance / np.float32(4 * cheek) - 1) / 3))
 
 
 def _tidy(likely: Plane, sample: Mask, unit: float) -> Mask:
@@ -186,7 +187,7 @@ def features(points: Points, shape: tuple[int, int], eye_distance: float, margin
     found = parts.fill(shape, *parts.eyes(points), *parts.brows(points, eye_distance), parts.lips(points))
     reach = round(margin * eye_distance)
     if reach > 0:
-        found = cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1)))
+        found = f32(cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))))
     return found
 
 
@@ -199,7 +200,7 @@ def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, 
     if margin <= 0:
         return found
     reach = 2 * max(round(margin * eye_distance), 1) + 1
-    return cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    return f32(cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
 
 
 def face_mask(crop: Crop, rims: bool = True) -> Mask:
@@ -217,4 +218,4 @@ def _face_mask(crop: Crop) -> Mask:
     mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
     mask = mask * (1 - resize(skin_of(crop).foreign, shape))
     inner = inner_features(crop.points, shape, size)
-    return np.maximum(mask, blur(inner, 0.02 * size)).astype(np.float32)
+    return f32(np.maximum(mask, blur(inner, 0.02 * size)))

@@ -70,7 +70,7 @@ def relight(
     calm = _shoulder(relit, yt, areas.skin)
     relit = relit + (calm - relit) * (np.float32(0.8 * strength) * (1 - resize(areas.feature, shape)))
     ratio = np.clip(relit, 0, 255) / np.maximum(y, 1)
-    return source * np.minimum(ratio, _MAX_RGB)[..., None].astype(np.float32)
+    return np.asarray(source * np.minimum(ratio, _MAX_RGB)[..., None], np.float32)
 
 
 def _contrast(detail_s: Plane, detail_t: Plane, skin: Mask) -> float:

@@ -40,7 +40,8 @@ def moving_least_squares(at: Points, source: Points, target: Points, softness: f
     det = xx * yy - xy * xy
     dx, dy = v[:, 0] - mqx, v[:, 1] - mqy
     u, t = (yy * dx - xy * dy) / det, (xx * dy - xy * dx) / det
-    return np.stack([u * xpx + t * ypx + mpx, u * xpy + t * ypy + mpy], axis=1) * unit + p_centre
+    moved = np.stack([u * xpx + t * ypx + mpx, u * xpy + t * ypy + mpy], axis=1) * unit + p_centre
+    return np.asarray(moved, np.float64)
 
 
 def backward_map(
@@ -65,8 +66,8 @@ def backward_map(
 
 def pull(picture: Pixels, where: NDArray[np.float32], *, cubic: bool = True) -> Pixels:
     """The picture sampled at `where`; beyond its edge the last pixels are repeated."""
-    return cv2.remap(picture, where, None, cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR,
-                     borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.remap(picture, where, np.empty(0), cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR,
+                                borderMode=cv2.BORDER_REPLICATE))
 
 
 def area_factor(where: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from processors.base import Needs, Processor
 from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
-from processors.classical.filters import Plane, guided_coefficients, luminance
+from processors.classical.filters import Plane, blur, guided_coefficients, luminance
 from processors.classical.skin import features
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
@@ -96,7 +96,7 @@ def _area(patch: Patch) -> _Area | None:
     if crop.inside is not None:
         skin &= crop.inside[place] > 0.5
     sigma = max(0.03 * size, 0.5)
-    return _Area(place, cv2.GaussianBlur(face, (0, 0), sigma), skin, cv2.GaussianBlur(feature, (0, 0), sigma))
+    return _Area(place, blur(face, sigma), skin, blur(feature, sigma))
 
 
 def _energy(band: Plane, chosen: NDArray[np.bool_]) -> float:
@@ -144,7 +144,7 @@ def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_feature
     if grain > 0 and lacking > 0 and was > 0:
         weight = 0.8 * grain * np.sqrt(lacking) / was
         result += np.float32(weight) * _grain(own, skin, was, sigma, random) * (1 - 0.5 * feature)[..., None]
-    return result
+    return np.asarray(result, np.float32)
 
 
 def _grain(own: Pixels, skin: NDArray[np.bool_], usual: float, sigma: float, random: np.random.Generator) -> Pixels:
@@ -169,7 +169,7 @@ def smoothed(pixels: Pixels, size: float, amount: float) -> Pixels:
     for c in range(3):
         a, b = guided_coefficients(pixels[..., c] * np.float32(1 / 255), guide, radius, 1e-3 * amount)
         planes.append((a * guide + b) * 255)
-    return pixels + np.float32(amount) * (np.stack(planes, axis=-1) - pixels)
+    return np.asarray(pixels + np.float32(amount) * (np.stack(planes, axis=-1) - pixels), np.float32)
 
 
 def sharpened(pixels: Pixels, size: float, amount: float) -> Pixels:
@@ -177,4 +177,4 @@ def sharpened(pixels: Pixels, size: float, amount: float) -> Pixels:
     guide = luminance(pixels) * np.float32(1 / 255)
     a, b = guided_coefficients(guide, guide, max(round(0.02 * size), 1), 2e-3)
     fine = (guide - (a * guide + b)) * 255
-    return pixels + np.clip(np.float32(1.5 * amount) * fine, -12, 12)[..., None]
+    return np.asarray(pixels + np.clip(np.float32(1.5 * amount) * fine, -12, 12)[..., None], np.float32)

@@ -12,7 +12,7 @@ from processors.base import Needs, Processor
 from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
-from processors.classical.pose import fit_pose, forehead
+from processors.classical.pose import forehead
 from processors.classical.skin import face_mask
 from processors.classical.sources import pose_of
 from processors.context import Context
@@ -48,7 +48,7 @@ def _cover(patch: Patch, params: Hull.Params) -> Patch:
     reach = round(abs(params.grow) * size)
     if reach > 0:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        cover = (cv2.dilate if params.grow > 0 else cv2.erode)(cover, disc)
+        cover = np.asarray((cv2.dilate if params.grow > 0 else cv2.erode)(cover, disc), np.float32)
     if crop.inside is not None:
         cover = cover * crop.inside
     return replace(patch, mask=(cover if patch.mask is None else cover * patch.mask).astype(np.float32))
@@ -76,5 +76,3 @@ def _clear_height(patch: Patch, top: Points) -> float:
     share = min(float(mask[area].mean()) for mask in masks)
     return float(np.interp(share, [0.80, 0.95], [0.5, 1.0]))
 
-
-__all__ = ["Hull", "fit_pose"]
