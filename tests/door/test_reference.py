@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -114,6 +115,12 @@ def test_readme_begins_with_the_two_commands_and_links_to_files_that_are_there()
         folder = (ROOT / page).parent
         for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert (folder / link).exists(), f"{page} links to {link}"
+
+
+def test_ci_runs_readmes_test_command() -> None:
+    run = ROOT / ".ci" / "run"
+    assert os.access(run, os.X_OK)
+    assert "\nuv run --group test pytest\n" in run.read_text(encoding="utf-8")
 
 
 def test_notice_names_every_package_that_is_asked_for() -> None:
