@@ -173,7 +173,7 @@ def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, lo
     assert part(changed, MEDALS).max() <= 2, "what is not the face is as it was"
     assert np.abs(after - first).mean() < 1.5, "the file is what the screen showed, but for two ways of JPEG"
     assert part(np.abs(half - before), FACE).mean() < part(np.abs(first - before), FACE).mean()
-    assert b"digitalSourceType" in path.read_bytes()
+    assert b"DigitalSourceType" in path.read_bytes(), "the file says what was done to it"
 
 
 def test_the_example_is_one_click_and_space_shows_the_original_as_long_as_it_is_held(studio: Studio) -> None:
