@@ -68,10 +68,11 @@ def _low_luminances(before: Pixels, after: Pixels, inside: Flags, size: float) -
 
 
 def colour(before: Pixels, after: Pixels, skin: Flags, size: float) -> float | None:
-    """Mean CIE76 distance over `skin` of the two pictures in L*a*b*, low-passed with 0.2 `size` ("dE")."""
+    """Mean CIE76 distance over `skin` of the two pictures, low-passed with 0.2 `size`, in L*a*b* ("dE")."""
     if not skin.any():
         return None
-    difference = low_pass(lab(after) - lab(before), LOW_PASS * size)[skin]
+    was, now = (lab(low_pass(p, LOW_PASS * size))[skin] for p in (before, after))
+    difference = now - was
     return float(np.sqrt((difference.astype(np.float64) ** 2).sum(axis=1)).mean())
 
 
