@@ -35,4 +35,5 @@ def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> 
     gr.mount_gradio_app(
         app, blocks, path="/", server_name="127.0.0.1", server_port=settings.port, footer_links=[],
         run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, show_error=False,
-        max_file_size=largest_upload, theme=theme, head=HEAD, app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})
+        max_file_size=largest_upload, theme=theme, head=HEAD,
+        app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})

@@ -13,12 +13,13 @@ from studio.settings import Settings
 
 def build(settings: Settings) -> None:
     """Adds the screen to the open Blocks. The machine is examined when somebody looks, not at the start."""
-    screen = gr.HTML(value={}, html_template='<div class="lk-system"></div>', js_on_load=MOUNT.format(name="system"),
+    known = {"data_dir": str(settings.data_dir), "licences": [
+        {"name": row.title, "commercial": row.commercial, "licence": row.licence, "terms": row.terms, "file": row.file}
+        for row in load_catalogue()]}
+    screen = gr.HTML(value=known, html_template='<div class="lk-system"></div>', js_on_load=MOUNT.format(name="system"),
                      apply_default_css=False, elem_id="system", elem_classes=["lk-part"])
 
     def examine() -> dict[str, Any]:
-        return {"rows": [dict(row) for row in settings.checks()], "data_dir": str(settings.data_dir),
-                "licences": [{"name": row.title, "commercial": row.commercial, "licence": row.licence,
-                              "terms": row.terms, "file": row.file} for row in load_catalogue()]}
+        return {**known, "rows": [dict(row) for row in settings.checks()]}
 
     screen.submit(examine, None, screen, show_progress="hidden", api_visibility="private")

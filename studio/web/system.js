@@ -20,7 +20,7 @@
       L.fill(root, h("div.page", {},
         h("h1", {}, t("system.title")),
         h("p.lead", {}, t("system.words")),
-        view.rows ? h("table.checks", { id: "checks" }, h("tbody", {}, view.rows.map(row))) : h("div.skeleton.tall"),
+        view.rows ? h("table.checks", { id: "checks" }, h("tbody", {}, view.rows.map(row))) : h("div.skeleton.tall", { role: "status" }, h("span", {}, t("system.looking"))),
         h("h2", {}, t("licences.title")),
         h("ul.licences", { id: "licences" }, (view.licences ?? []).map(licence)),
         view.data_dir ? h("p.hint.data-folder", {}, t("system.data_dir"), " ", h("code", {}, view.data_dir)) : null));

@@ -130,7 +130,8 @@ def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, lo
                                               ) -> None:
     """Drop a picture, drop a face, say that its use is permitted, slide, compare, save; then look into the file."""
     with studio.page(locale=locale) as page:
-        take(page, f"empty-{locale}")
+        if locale == "en-GB":
+            take(page, "empty")
         drop(page, HOPPER, "#viewer")
         expect(page.locator("#person-1")).to_contain_text(words["person"], timeout=PATIENCE)
         expect(page.locator("#people h2").first).to_contain_text(words["people"])
@@ -161,7 +162,7 @@ def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, lo
         page.mouse.move(board["x"] + board["width"] * 0.5, knob["y"] + 17, steps=4)
         page.mouse.up()
         assert int(line.get_attribute("aria-valuenow") or 0) == pytest.approx(50, abs=1)
-        take(page, f"studio-{locale}")
+        take(page, f"studio-{locale[:2]}")
         expect(page.locator("#save")).to_contain_text(words["save"])
         path = saved(page, tmp_path)
     before = np.asarray(Image.open(HOPPER).convert("RGB")).astype(int)
@@ -471,7 +472,6 @@ def test_language_and_light_change_without_losing_work(studio: Studio) -> None:
         page.click("#language-zh-CN")
         expect(page.locator("#save")).to_have_text("保存 JPEG")
         assert page.evaluate("document.documentElement.lang") == "zh-CN"
-        take(page, "chinese")
         page.click("#theme")
         assert page.eval_on_selector(".lk-people", "e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
         page.click("#language-en")
