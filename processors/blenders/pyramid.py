@@ -8,7 +8,7 @@ import numpy as np
 from models.arrays import Mask, Pixels
 from processors.base import Processor
 from processors.batches import Lay, LayBatch, Region, RegionBatch
-from processors.classical.filters import smoothstep
+from processors.classical.filters import grown, shrunk, smoothstep
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
@@ -44,11 +44,11 @@ def feathered(mask: Mask, eye_distance: float, inset: float, feather: float) -> 
     nothing would be left between them.
     """
     size = max(eye_distance, 4.0)
-    reach = 2 * max(round(0.06 * size), 1) + 1
-    solid = np.pad((mask > 0.5).astype(np.uint8), reach)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, disc)
-    distance = cv2.distanceTransform(closed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[reach:-reach, reach:-reach]
+    reach = 0.06 * size
+    pad = int(reach) + 2
+    solid = np.pad((mask > 0.5).astype(np.float32), pad)
+    closed = (shrunk(grown(solid, reach), reach) > 0.5).astype(np.uint8)
+    distance = cv2.distanceTransform(closed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[pad:-pad, pad:-pad]
     soft = smoothstep((distance - np.float32(inset * size)) / np.float32(max(feather * size, 1.0)))
     return np.minimum(soft, mask).astype(np.float32)
 

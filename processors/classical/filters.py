@@ -60,16 +60,16 @@ def smoothstep(x: Plane) -> Plane:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def resize(plane: Pixels, shape: tuple[int, int]) -> Pixels:
+def resize(plane: Pixels, shape: tuple[int, ...]) -> Pixels:
     """To (height, width): averaging on the way down, bilinear on the way up."""
-    height, width = shape
+    height, width = shape[:2]
     if plane.shape[:2] == (height, width):
         return plane
     down = height * width < plane.shape[0] * plane.shape[1]
     return cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA if down else cv2.INTER_LINEAR)
 
 
-def reduced(shape: tuple[int, int], factor: float) -> tuple[int, int]:
+def reduced(shape: tuple[int, ...], factor: float) -> tuple[int, int]:
     """A size made smaller, never larger and never empty."""
     factor = min(factor, 1.0)
     return max(round(shape[0] * factor), 1), max(round(shape[1] * factor), 1)
@@ -90,6 +90,24 @@ def guided_coefficients(mask: Mask, guide: Plane, radius: int, smooth: float) ->
     a = f32((box(guide * mask) - mean_g * mean_m) / (box(guide * guide) - mean_g * mean_g + smooth))
     b = f32(mean_m - a * mean_g)
     return box(a), box(b)
+
+
+def grown(mask: Mask, reach: float) -> Mask:
+    """The mask's maximum within `reach` pixels. Far reaches are taken at reduced size: a disc costs its area."""
+    return _morphed(cv2.dilate, mask, reach)
+
+
+def shrunk(mask: Mask, reach: float) -> Mask:
+    """The mask's minimum within `reach` pixels; see `grown`."""
+    return _morphed(cv2.erode, mask, reach)
+
+
+def _morphed(operation: Any, mask: Mask, reach: float) -> Mask:
+    factor = min(6 / max(reach, 1e-3), 1.0)
+    less = resize(mask, reduced(mask.shape[:2], factor)) if factor < 0.75 else mask
+    side = 2 * max(round(reach * factor if less is not mask else reach), 1) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return f32(resize(operation(less, disc), mask.shape[:2]))
 
 
 def luminance(pixels: Pixels) -> Plane:

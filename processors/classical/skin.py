@@ -15,6 +15,7 @@ from processors.classical.filters import (
     Plane,
     blur,
     f32,
+    grown,
     guided_coefficients,
     luminance,
     reduced,
@@ -185,10 +186,7 @@ def eye_line(points: Points, shape: tuple[int, int], eye_distance: float) -> Mas
 def features(points: Points, shape: tuple[int, int], eye_distance: float, margin: float = 0.0) -> Mask:
     """(H, W): eyes, brows and lips, with a margin in eye distances."""
     found = parts.fill(shape, *parts.eyes(points), *parts.brows(points, eye_distance), parts.lips(points))
-    reach = round(margin * eye_distance)
-    if reach > 0:
-        found = f32(cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))))
-    return found
+    return grown(found, margin * eye_distance) if margin * eye_distance >= 0.5 else found
 
 
 def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, margin: float = 0.04) -> Mask:
@@ -197,10 +195,7 @@ def inner_features(points: Points, shape: tuple[int, ...], eye_distance: float, 
     above = parts.brows(points, eye_distance)
     areas = [np.vstack([parts.grown(eye, 1.3), brow]) for eye, brow in zip(parts.eyes(points), above, strict=True)]
     found = parts.fill((shape[0], shape[1]), *areas)
-    if margin <= 0:
-        return found
-    reach = 2 * max(round(margin * eye_distance), 1) + 1
-    return f32(cv2.dilate(found, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))))
+    return grown(found, margin * eye_distance) if margin > 0 else found
 
 
 def face_mask(crop: Crop, rims: bool = True) -> Mask:

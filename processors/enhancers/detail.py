@@ -141,7 +141,7 @@ def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_feature
     feature_gain = max(feature_gain, min(gain, 1.0)) if feature_gain < 1 else feature_gain
     result = band * (gain + (feature_gain - gain) * feature)[..., None].astype(np.float32)
     lacking = was**2 - (gain * is_) ** 2
-    if grain > 0 and lacking > 0 and was > 0:
+    if grain > 0 and lacking > 0 and was > 0.05:  # less than rounding leaves is no grain
         weight = 0.8 * grain * np.sqrt(lacking) / was
         result += np.float32(weight) * _grain(own, skin, was, sigma, random) * (1 - 0.5 * feature)[..., None]
     return np.asarray(result, np.float32)

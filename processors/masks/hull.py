@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from models.arrays import Mask, Points
@@ -12,6 +11,7 @@ from processors.base import Needs, Processor
 from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
+from processors.classical.filters import grown, shrunk
 from processors.classical.pose import forehead
 from processors.classical.skin import face_mask
 from processors.classical.sources import pose_of
@@ -45,13 +45,12 @@ def _cover(patch: Patch, params: Hull.Params) -> Patch:
     top = forehead(crop.points, pose)
     height = params.forehead * _clear_height(patch, top)
     cover = parts.fill(shape, np.vstack([crop.points, _lowered(crop.points, top, height)]))
-    reach = round(abs(params.grow) * size)
-    if reach > 0:
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        cover = np.asarray((cv2.dilate if params.grow > 0 else cv2.erode)(cover, disc), np.float32)
+    if abs(params.grow) * size >= 0.5:
+        cover = (grown if params.grow > 0 else shrunk)(cover, abs(params.grow) * size)
     if crop.inside is not None:
         cover = cover * crop.inside
-    return replace(patch, mask=(cover if patch.mask is None else cover * patch.mask).astype(np.float32))
+    mask = cover if patch.mask is None else cover * patch.mask
+    return replace(patch, mask=np.clip(mask, 0, 1).astype(np.float32))
 
 
 def _lowered(points: Points, top: Points, height: float) -> Points:

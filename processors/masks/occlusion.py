@@ -39,4 +39,5 @@ def _uncover(patch: Patch, strength: float) -> Patch:
     if patch.source_clean is not None:
         clear = clear * patch.source_clean
     clear = 1 - np.float32(strength) * (1 - clear)
-    return replace(patch, mask=np.asarray(clear if patch.mask is None else clear * patch.mask, np.float32))
+    mask = clear if patch.mask is None else clear * patch.mask
+    return replace(patch, mask=np.clip(mask, 0, 1).astype(np.float32))

@@ -15,7 +15,7 @@ from processors.batches import Crop, Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
 from processors.classical.colour import match_colour, settle
-from processors.classical.filters import blur, from_lab, reduced, resize, smoothstep, spread
+from processors.classical.filters import blur, from_lab, grown, reduced, resize, shrunk, smoothstep, spread
 from processors.classical.glasses import rims_of
 from processors.classical.identity import destination, identity_offset
 from processors.classical.pose import forehead
@@ -175,8 +175,7 @@ def _bring_both_sides(chosen: Chosen, aims: Points, window: _Window, size: float
 def _without_rim(clean: Mask, points: Points, size: float) -> Mask:
     """The outermost .06 eye distances of clear skin lie in the shadow of the hair, or are strands; brows and eyes
     stay."""
-    reach = 2 * max(round(0.06 * size), 1) + 1
-    inner = cv2.erode(clean, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    inner = shrunk(clean, 0.06 * size)
     kept = inner_features(points, clean.shape, size, 0.0)
     return np.maximum(inner, np.minimum(kept, clean)).astype(np.float32)
 
@@ -214,8 +213,7 @@ def _fill_gaps(lit: Pixels, clean: Mask, aim: Pixels, areas: Areas, size: float)
     if float(gap.max()) < 0.02:
         return lit, clean
     plain = resize(spread(aim, areas.own_skin, 0.08 * areas.unit), lit.shape[:2])
-    reach = 2 * round(0.22 * areas.unit) + 1
-    near = cv2.dilate(resize(clean, areas.skin.shape), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    near = grown(resize(clean, areas.skin.shape), 0.22 * areas.unit)
     return lit + (plain - lit) * gap[..., None], np.maximum(clean, resize(near, clean.shape))
 
 
