@@ -22,7 +22,7 @@ def test_the_astronaut_on_six_people() -> None:
         preset("natural").chain(engine.registry))
     done = engine.render(recipe, target, {"Eileen": source})
     analysis = engine.analyse(target)
-    measured = measure_pair([photo.frame], target.frame, done.frame, engine.faces, mask=done.mask,
+    measured = measure_pair([photo.frame], target.frame, done.frame, engine.faces, mask=done.mask(),
                             faces=[report.face for report in analysis.faces])
     faces = measured.faces
     assert len(faces) == 6
