@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from models.arrays import Pixels
+from models.arrays import Mask, Pixels
 from models.face import Face
 from models.interfaces import FaceStack, Search
 from pipeline.crops import cut
@@ -55,4 +55,10 @@ def masked(patch: Patch) -> Patch:
 
 
 def refined(patch: Patch, seed: int = 0, **params: float) -> Patch:
-    return Detail().process((patch,), Detail.Params(**params), Context(random=np.random.default_rng(seed)))[0]
+    ctx = Context(random=np.random.default_rng(seed))
+    return Detail().process((patch,), Detail.Params(**params), ctx)[0]
+
+
+def mask_of(patch: Patch) -> Mask:
+    assert patch.mask is not None
+    return patch.mask

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from models.arrays import Pixels
+from models.arrays import Pixels, Points
 from models.face import Face
 from processors.classical.identity import destination, identity_offset
 from processors.classical.points import MIRROR, mirror_points
@@ -17,16 +18,16 @@ from processors.classical.warp import area_factor, backward_map, moving_least_sq
 numbers = st.floats(-2, 2, allow_nan=False)
 
 
-def turned(yaw: float, pitch: float, roll: float) -> np.ndarray:
+def turned(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     y, p, r = np.radians([-yaw, -pitch, roll])
     about_y = np.array([[np.cos(y), 0, np.sin(y)], [0, 1, 0], [-np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), -np.sin(p)], [0, np.sin(p), np.cos(p)]])
     about_z = np.array([[np.cos(r), -np.sin(r), 0], [np.sin(r), np.cos(r), 0], [0, 0, 1]])
-    return about_z @ about_x @ about_y
+    return np.asarray(about_z @ about_x @ about_y)
 
 
-def points_at(yaw: float, pitch: float, roll: float, scale: float = 120.0) -> np.ndarray:
-    return scale * (mean_shape() @ turned(yaw, pitch, roll).T)[:, :2] + (300.0, 200.0)
+def points_at(yaw: float, pitch: float, roll: float, scale: float = 120.0) -> Points:
+    return np.asarray(scale * (mean_shape() @ turned(yaw, pitch, roll).T)[:, :2] + (300.0, 200.0))
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,7 +76,7 @@ def test_mirroring_turns_yaw_and_roll_round(six_faces: list[Face]) -> None:
     np.zeros((68, 2)), np.tile([[5.0, 7.0]], (68, 1)), np.stack([np.arange(68.0), np.zeros(68)], axis=1),
     np.random.default_rng(0).uniform(0, 50, (68, 2)),
 ], ids=["nothing", "one point", "a line", "chaos"])
-def test_impossible_points_give_a_finite_pose_and_forehead(points: np.ndarray) -> None:
+def test_impossible_points_give_a_finite_pose_and_forehead(points: Points) -> None:
     pose = fit_pose(points)
     assert np.isfinite([pose.yaw, pose.pitch, pose.roll, pose.scale, pose.error]).all()
     assert np.isfinite(forehead(points, pose)).all()

@@ -18,7 +18,7 @@ from processors.classical.points import mirror_points
 from processors.classical.sources import choose
 from processors.context import Context
 from processors.swappers.geometric import Geometric
-from tests.processors.classical.conftest import Cropping, masked, refined, swapped
+from tests.processors.classical.conftest import Cropping, mask_of, masked, refined, swapped
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def target(hopper: Pixels, hopper_face: Face, cropping: Cropping) -> Crop:
 
 def test_a_face_on_itself_stays_what_it_is(source: Crop) -> None:
     done = masked(swapped(source, source))
-    inside = done.mask > 0.9
+    inside = mask_of(done) > 0.9
     assert np.abs(done.pixels[inside].astype(int) - source.pixels[inside]).mean() < 4
 
 
@@ -52,7 +52,7 @@ def test_the_same_goes_in_and_the_same_comes_out(source: Crop, target: Crop) -> 
     fresh = replace(target, notes={})
     one, other = swapped(target, source), swapped(fresh, replace(source, notes={}))
     assert np.array_equal(one.pixels, other.pixels)
-    assert np.array_equal(masked(one).mask, masked(other).mask)
+    assert np.array_equal(mask_of(masked(one)), mask_of(masked(other)))
 
 
 def test_deep_pixels_agree_with_shallow_ones(source: Crop, target: Crop) -> None:
@@ -100,9 +100,9 @@ def test_every_size_of_face_works(hopper: Pixels, hopper_face: Face, source: Cro
     picture = cv2.resize(hopper, None, fx=factor, fy=factor, interpolation=flags)
     crop = cropping(picture, replace(hopper_face, points=(hopper_face.points + 0.5) * factor - 0.5))
     done = refined(masked(swapped(crop, source)))
-    assert np.isfinite(done.mask).all()
-    assert 0 <= done.mask.min() <= done.mask.max() <= 1
-    assert done.mask.mean() > 0.05
+    assert np.isfinite(mask_of(done)).all()
+    assert 0 <= mask_of(done).min() <= mask_of(done).max() <= 1
+    assert mask_of(done).mean() > 0.05
     assert ("SIZE.TINY" in {r.code for r in done.remarks}) == (factor == 0.15)
 
 
@@ -115,8 +115,8 @@ def test_faces_over_the_edge_change_only_what_is_inside(astronaut: Pixels, astro
     crop = cropping(np.ascontiguousarray(astronaut[y0:y1, x0:x1]), face)
     assert crop.inside is not None
     done = refined(masked(swapped(crop, target)))
-    assert done.mask[crop.inside == 0].max() == 0
-    assert done.mask.max() > 0.9
+    assert mask_of(done)[crop.inside == 0].max() == 0
+    assert mask_of(done).max() > 0.9
     masked(swapped(target, crop))  # and as a source
 
 
@@ -131,15 +131,14 @@ def test_no_points_however_odd_break_it(target: Crop, seed: int, noise: float, c
     odd = Crop(rng.integers(0, 256, target.pixels.shape, np.uint8), target.matrix, points, face)
     for one, other in ((odd, target), (target, odd)):
         done = refined(masked(swapped(one, other)))
-        assert done.mask is not None
-        assert np.isfinite(done.mask).all()
+        assert np.isfinite(mask_of(done)).all()
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
 def test_a_flat_picture_is_survived(target: Crop, level: int) -> None:
     flat = replace(target, pixels=np.full_like(target.pixels, level), notes={})
     for one, other in ((flat, target), (target, flat)):
-        assert np.isfinite(masked(refined(swapped(one, other))).mask).all()
+        assert np.isfinite(mask_of(masked(refined(swapped(one, other))))).all()
 
 
 def test_no_sources_no_swap(target: Crop) -> None:

@@ -11,7 +11,7 @@ from models.face import Face
 from processors.batches import Patch
 from processors.classical.glasses import rims_of
 from processors.classical.skin import face_mask
-from tests.processors.classical.conftest import Cropping, masked
+from tests.processors.classical.conftest import Cropping, mask_of, masked
 
 
 def with_spectacles(picture: Pixels, face: Face, colour: tuple[int, int, int], width: int) -> tuple[Pixels, Pixels]:
@@ -63,8 +63,9 @@ def test_a_glove_before_the_chin_is_left_out(astronaut: Pixels, astronaut_face: 
     crop = cropping(drawn, astronaut_face)
     done = masked(Patch(crop, crop.pixels))
     left, top = np.rint(-crop.matrix[:, 2]).astype(int)
-    inner = cv2.erode(glove, np.ones((7, 7), np.uint8))[top:top + done.mask.shape[0], left:left + done.mask.shape[1]]
-    assert done.mask[inner > 0].mean() < 0.15
+    height, width = mask_of(done).shape
+    inner = np.asarray(cv2.erode(glove, np.ones((7, 7), np.uint8)))[top:top + height, left:left + width]
+    assert mask_of(done)[inner > 0].mean() < 0.15
 
 
 def test_a_fringe_over_the_forehead_is_left_out(astronaut: Pixels, astronaut_face: Face, cropping: Cropping) -> None:
