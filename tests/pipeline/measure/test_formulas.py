@@ -25,7 +25,7 @@ def disc() -> np.ndarray:
     """A soft round mask in the middle."""
     y, x = np.mgrid[:200, :220]
     away = np.hypot(x - 110, y - 100)
-    return np.clip((60 - away) / 6 + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip((60 - away) / 6 + 0.5, 0, 1), np.float32)
 
 
 def test_an_unaltered_picture_has_perfect_figures(photo: np.ndarray, disc: np.ndarray) -> None:
@@ -49,7 +49,8 @@ def test_light_ignores_gain_and_offset_and_brightness_measures_the_offset(photo:
 
 
 @pytest.mark.parametrize(("shift", "distance"), [((5, 0, 0), 5), ((0, 3, -4), 5), ((-2, 6, 3), 7)])
-def test_colour_is_the_shift_in_lab(photo: np.ndarray, disc: np.ndarray, shift: tuple, distance: float) -> None:
+def test_colour_is_the_shift_in_lab(photo: np.ndarray, disc: np.ndarray, shift: tuple[float, ...],
+                                    distance: float) -> None:
     broad = cv2.GaussianBlur(np.clip(photo, 80, 170), (0, 0), 15)  # what the low pass keeps as it is
     lab = rgb2lab(broad[..., ::-1] / 255)
     one, other = (lab2rgb(lab + add)[..., ::-1].astype(np.float32) * 255 for add in ((0, 0, 0), shift))

@@ -33,7 +33,7 @@ def test_a_picture_against_itself(stack: FaceStack, portrait: Frame) -> None:
 
 
 def test_a_shifted_face_has_the_shift_as_its_nme(stack: FaceStack, portrait: Frame) -> None:
-    moved = Frame(cv2.warpAffine(portrait.samples, np.float32([[1, 0, 6], [0, 1, 0]]), (300, 280),
+    moved = Frame(cv2.warpAffine(portrait.samples, np.array([[1, 0, 6], [0, 1, 0]], np.float32), (300, 280),
                                  borderMode=cv2.BORDER_REPLICATE))
     (face,) = measure_pair([], portrait, moved, stack).faces
     assert face.nme == pytest.approx(6 / face.eye_distance, rel=0.1)

@@ -1,5 +1,7 @@
 """Blenders: nothing outside the mask moves, and what is inside is what they promise."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +14,8 @@ from processors.blenders.poisson import Poisson
 from processors.context import Context
 
 BLENDERS = [Feather, Poisson]
+Blender = type[Feather] | type[Poisson]
+Depth = type[np.uint8 | np.float32]
 
 
 def lay_of(background: np.ndarray, pixels: np.ndarray, mask: np.ndarray) -> Lay:
@@ -19,8 +23,9 @@ def lay_of(background: np.ndarray, pixels: np.ndarray, mask: np.ndarray) -> Lay:
     return Lay(background, pixels, mask, Rect(0, 0, width, height), np.zeros((68, 2)), 40.0)
 
 
-def run(blender: type, lay: Lay, **params: float) -> tuple[np.ndarray, np.ndarray]:
-    (region,) = blender().process((lay,), blender.Params(**params), Context())
+def run(blender: Blender, lay: Lay, **params: float) -> tuple[np.ndarray, np.ndarray]:
+    chosen: Any = blender.Params(**params)  # each blender takes its own kind
+    (region,) = blender().process((lay,), chosen, Context())
     assert region.pixels.dtype == lay.background.dtype
     assert region.rect == lay.rect
     return region.pixels, region.mask
@@ -28,7 +33,7 @@ def run(blender: type, lay: Lay, **params: float) -> tuple[np.ndarray, np.ndarra
 
 def disc(height: int = 90, width: int = 100, radius: float = 30) -> np.ndarray:
     y, x = np.mgrid[:height, :width]
-    return (np.hypot(x - width / 2, y - height / 2) <= radius).astype(np.float32)
+    return np.asarray(np.hypot(x - width / 2, y - height / 2) <= radius, np.float32)
 
 
 SMALL = (14, 17)
@@ -69,7 +74,7 @@ def test_feather_fades_over_the_stated_width() -> None:
 
 @pytest.mark.parametrize("blender", BLENDERS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_outside_the_mask_every_bit_stays(blender: type, dtype: type) -> None:
+def test_outside_the_mask_every_bit_stays(blender: Blender, dtype: Depth) -> None:
     random = np.random.default_rng(4)
     background, pixels = (random.uniform(0, 255, (90, 100, 3)).astype(dtype) for _ in range(2))
     mask = disc() * random.uniform(0.3, 1, (90, 100)).astype(np.float32)
@@ -80,7 +85,7 @@ def test_outside_the_mask_every_bit_stays(blender: type, dtype: type) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_poisson_takes_a_plain_shift_of_colour_away(dtype: type) -> None:
+def test_poisson_takes_a_plain_shift_of_colour_away(dtype: Depth) -> None:
     """A patch that differs from the background by a constant has the same gradients: the background comes out."""
     ramp = np.tile(np.linspace(60, 150, 100)[None, :, None], (90, 1, 3)).astype(dtype)
     result, _ = run(Poisson, lay_of(ramp, (ramp + np.array(40, dtype)).astype(dtype), disc()), softness=0.0)
@@ -104,7 +109,7 @@ def test_poisson_keeps_the_patchs_detail_where_it_lies() -> None:
 
 @pytest.mark.parametrize("blender", BLENDERS)
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_faces_at_the_edge_and_odd_masks_are_no_trouble(blender: type, dtype: type) -> None:
+def test_faces_at_the_edge_and_odd_masks_are_no_trouble(blender: Blender, dtype: Depth) -> None:
     random = np.random.default_rng(6)
     background, pixels = (random.uniform(0, 255, (40, 50, 3)).astype(dtype) for _ in range(2))
     for where in (np.s_[:, :], np.s_[:20, :], np.s_[30:, 40:], np.s_[10:11, 10:11], np.s_[5:6, :], np.s_[0:0, 0:0],

@@ -29,7 +29,7 @@ def drawn(view: FrameView, **params: bool) -> np.ndarray:
     changed = (region.pixels != view.pixels).any(axis=2)
     assert (changed == (region.mask > 0)).all()
     assert region.pixels.dtype == view.pixels.dtype
-    return changed
+    return np.asarray(changed)
 
 
 NOTHING = {"boxes": False, "points": False, "masks": False}

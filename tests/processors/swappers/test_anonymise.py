@@ -1,10 +1,12 @@
 """Nobody may be known again, at any setting."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 
-from models.arrays import Pixels
+from models.arrays import Embedding, Pixels
 from models.face import Face
 from models.interfaces import FaceStack, Search
 from pipeline.crops import cut, lay
@@ -15,9 +17,12 @@ from processors.context import Context
 from processors.swappers.anonymise import AnonymiseSwapper, head_mask, head_unit
 from tests.conftest import package_file, read_bgr
 
+Known = tuple[Pixels, list[Face], list[Embedding]]
+"""A picture, its faces, their descriptors."""
+
 
 @pytest.fixture(scope="module")
-def known(astronaut: Pixels, hopper: Pixels, six_people: Pixels, stack: FaceStack) -> list:
+def known(astronaut: Pixels, hopper: Pixels, six_people: Pixels, stack: FaceStack) -> list[Known]:
     """(picture, faces, descriptors) of nine people."""
     actor = read_bgr(package_file("insightface", "data/images/Tom_Hanks_54745.png"))
     found = []
@@ -28,7 +33,7 @@ def known(astronaut: Pixels, hopper: Pixels, six_people: Pixels, stack: FaceStac
     return found
 
 
-def covered(picture: Pixels, faces: list[Face], softness: float = 0.14, **params: object) -> Pixels:
+def covered(picture: Pixels, faces: list[Face], softness: float = 0.14, **params: Any) -> Pixels:
     """The picture with all faces anonymised, laid in with a soft edge."""
     swapper, settings, ctx = AnonymiseSwapper(), AnonymiseSwapper.Params(**params), Context()
     draft = Frame(picture).edit()
@@ -46,7 +51,7 @@ def covered(picture: Pixels, faces: list[Face], softness: float = 0.14, **params
     {"style": "pixelate", "strength": 0.0}, {"style": "pixelate", "strength": 0.5}, {"style": "solid"},
     {"style": "blur", "strength": 0.0, "softness": 0.5},
 ])
-def test_nobody_is_recognised(settings: dict, known: list, stack: FaceStack) -> None:
+def test_nobody_is_recognised(settings: dict[str, Any], known: list[Known], stack: FaceStack) -> None:
     """Neither where the detector still finds a face, nor by somebody who knows where every point was."""
     for picture, faces, descriptors in known:
         result = covered(picture, faces, **settings)
@@ -57,7 +62,7 @@ def test_nobody_is_recognised(settings: dict, known: list, stack: FaceStack) -> 
             assert np.linalg.norm(descriptor - one) > stack.recogniser.same_person
 
 
-def test_sharpening_a_blurred_face_brings_nothing_back(known: list, stack: FaceStack) -> None:
+def test_sharpening_a_blurred_face_brings_nothing_back(known: list[Known], stack: FaceStack) -> None:
     """Strong unsharp masking at the blur's own width, the plain attack on a blur."""
     picture, faces, descriptors = known[1]
     result = covered(picture, faces, style="blur", strength=0.0).astype(np.float32)
@@ -105,7 +110,7 @@ def test_deep_pictures_stay_float_and_equal_eight_bits_to_a_level(astronaut: Pix
         deep = cut(Frame(astronaut.astype(np.uint16) * 257), astronaut_face, AnonymiseSwapper().needs(settings).crop)
         one, other = (AnonymiseSwapper().process((Patch(c, c.pixels),), settings, Context())[0].pixels
                       for c in (crop, deep))
-        assert (one.dtype, other.dtype) == (np.uint8, np.float32)
+        assert (one.dtype, other.dtype) == (np.dtype(np.uint8), np.dtype(np.float32))
         assert np.abs(one - other).max() < 1.1
 
 
