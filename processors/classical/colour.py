@@ -39,14 +39,13 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     curve = np.clip(_curve(aim[..., 0][chosen], aim[..., 1:][chosen], knots)
                     - _curve(own[..., 0][chosen], moved[chosen], knots), -_CURVE_LIMIT, _CURVE_LIMIT)
     lightness, shape = lab[..., 0], lab.shape[:2]
-    low, shift, feature, skin = (resize(np.asarray(p, np.float32), shape)
-                                 for p in (low_own, shift, areas.feature, areas.plain))
+    low, shift, feature = (resize(f32(plane), shape) for plane in (low_own, shift, areas.feature))
     dim = np.clip(lightness / np.float32(level), 0, 1.1)[..., None]
     by_lightness = np.stack([np.interp(lightness, knots, curve[:, c]) for c in (0, 1)], axis=-1)
     detail = lab[..., 1:] - low
     limit = np.maximum(_SPOTS * np.array(deviation, np.float32), 5.0)
     calm = limit * np.tanh(detail * ratio / limit)
-    change = (calm - detail) * skin[..., None]
+    change = (calm - detail) * (1 - feature)[..., None]
     change = change + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * dim * _tinted(lab, low)
     chroma = lab[..., 1:] + change.astype(np.float32)
     chroma = _without_colour(chroma, lightness, own, aim, low_aim, areas)

@@ -21,16 +21,13 @@ _MAX_RGB = 3.5
 class Areas:
     """Working-size masks of one face's window. unit: eye distance in working pixels.
 
-    skin: common to both faces, features cut out with a margin; own_skin: the target's alone. plain: everything but
-    eyes, brows and lips, soft edges.
-    feature: eyes and lips, soft edges. groups: of each eye, the lips and the open mouth, where the new face and where
-    the old face has it.
+    skin: common to both faces, features cut out with a margin; own_skin: the target's alone. feature: eyes and lips,
+    soft edges. groups: of each eye, the lips and the open mouth, where the new face and where the old face has it.
     """
 
     unit: float
     skin: Mask
     own_skin: Mask
-    plain: Mask
     feature: Mask
     groups: tuple[tuple[Mask, Mask], ...]
 

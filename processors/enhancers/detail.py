@@ -20,7 +20,7 @@ from processors.params import ProcessorParams, Slider
 from processors.registry import processor
 
 _FINEST = 0.04  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
-_GAIN = (0.2, 1.6)  # more than this would bring out JPEG blocks, less would look like wax
+_GAIN = (0.1, 1.6)  # more than this would bring out JPEG blocks, less is no detail at all
 
 
 @processor("detail", title="Detail", role="enhancer", version="1.0")
@@ -137,7 +137,7 @@ def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_feature
     is_, was = on_skin
     gain = float(np.clip(was / max(is_, 1e-3), *_GAIN)) ** match
     # Features are the source's; only a picture that is blurred there as well may blur them, and sharpening is mild.
-    feature_gain = float(np.clip(on_features[1] / max(on_features[0], 1e-3), 0.4, 1.25)) ** match
+    feature_gain = float(np.clip(on_features[1] / max(on_features[0], 1e-3), 0.15, 1.25)) ** match
     feature_gain = max(feature_gain, min(gain, 1.0)) if feature_gain < 1 else feature_gain
     result = band * (gain + (feature_gain - gain) * feature)[..., None].astype(np.float32)
     lacking = was**2 - (gain * is_) ** 2

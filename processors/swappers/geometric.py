@@ -193,10 +193,9 @@ def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window
     both = np.maximum(features(here, shape, unit, _FEATURE_MARGIN), features(there, shape, unit, _FEATURE_MARGIN))
     groups = tuple(zip(_groups(there, shape), _groups(here, shape), strict=True))
     soft = parts.fill(shape, *(parts.grown(p, 1.25) for p in parts.eyes(there)), parts.lips(there))
-    plain = 1 - blur(features(there, shape, unit, 0.03), 0.03 * unit)
     own_skin = (outline * own * (own > 0.5) * (1 - both)).astype(np.float32)
     common = (skin * (skin > 0.5) * (1 - both)).astype(np.float32)
-    return Areas(unit, common, own_skin, plain, blur(soft, 0.04 * unit), groups)
+    return Areas(unit, common, own_skin, blur(soft, 0.04 * unit), groups)
 
 
 def _groups(points: Points, shape: tuple[int, int]) -> list[Mask]:
