@@ -36,10 +36,12 @@ class Example(_Action):
 
 
 class AddPhoto(_File):
-    """to: the source that the photo belongs to, or None for a new one."""
+    """to: the source that the photo belongs to, or None for a new one. group: photos of one choice or drop carry the
+    same word: they are one identity."""
 
     do: Literal["add_photo"]
     to: str | None = None
+    group: str | None = Field(None, max_length=80)
 
 
 class RemovePhoto(_Action):

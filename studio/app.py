@@ -8,6 +8,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,11 +32,32 @@ def quiet_gradio(uploads: Path) -> None:
                       GRADIO_TEMP_DIR=str(uploads))
 
 
+def clear_left_behind(tabs_folder: Path) -> None:
+    """Removes what servers left that were killed: uploads of pictures must not lie about."""
+    for folder in tabs_folder.glob("run-*-*"):
+        number = folder.name.split("-")[1]
+        if number.isdigit() and not _runs(int(number), folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _runs(process: int, folder: Path) -> bool:
+    if os.name == "nt":  # there, os.kill would end the process; a week is longer than anybody's server runs unseen
+        return time.time() - folder.stat().st_mtime < 7 * 24 * 3600
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def create_app(engine: Engine, settings: Settings) -> FastAPI:
     """The whole application, not yet served. It makes a folder for its tabs in the data folder, and removes it when it
     is shut down."""
     settings.tabs_folder.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=settings.tabs_folder))
+    clear_left_behind(settings.tabs_folder)
+    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=settings.tabs_folder))
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
     tabs = Tabs(engine, Worker(executor), folder)
     tabs.uploads.mkdir()
@@ -55,7 +77,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
 
     app.include_router(make_router(tabs))
     mount(app, tabs, settings, LARGEST_UPLOAD)
-    app.add_middleware(LoopbackOnly)  # type: ignore[arg-type]  # Starlette wants its own alias of the same protocol
+    app.add_middleware(LoopbackOnly)
     return app
 
 

@@ -98,7 +98,7 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
         async for step in _example(tab):
             yield step
     elif isinstance(action, actions.AddPhoto):
-        async for step in _add_photo(tab, Path(action.at), action.name, action.how, action.to):
+        async for step in _add_photo(tab, action):
             yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(tab, action):
@@ -145,19 +145,17 @@ async def _example(tab: TabSession) -> Steps:
     tab.put(cast.choose(tab.recipe, 1, UseSource(source=name)))
 
 
-async def _add_photo(tab: TabSession, path: Path, name: str, how: str, to: str | None) -> Steps:
+async def _add_photo(tab: TabSession, action: actions.AddPhoto) -> Steps:
     read: list[Picture] = []
-    async for step in _run(tab, "opening", _reader(tab, path, name, how), read):
+    async for step in _run(tab, "opening", _reader(tab, Path(action.at), action.name, action.how), read):
         yield step
-    before = tab.recipe
     tab.keep_picture(read[0])
-    tab.add_photo(read[0], None, to)
+    tab.add_photo(read[0], None, action.to, action.group)
     try:
         async for step in _learn(tab):
             yield step
     except LikenessError:
-        tab.put(before)  # a photo without a face is not a source
-        tab.drop_unused()
+        tab.take_back(read[0].id)  # a photo without a face is not a source
         raise
 
 
@@ -300,6 +298,7 @@ async def _save(tab: TabSession, action: actions.Save) -> Steps:
     written: list[Written] = []
     async for step in _run(tab, "saving", lambda _: tab.engine.save(asked, output, overwrite=True), written):
         yield step
+    tab.saved_for = tab.rendered_for
     tab.hand_over(written[0].path, "picture", format, written[0].notes, written[0].sidecar)
     yield EVERYTHING
 
@@ -312,6 +311,11 @@ def _reader(tab: TabSession, path: Path, name: str, how: str) -> Callable[[Ticke
     def read(_: Ticket[Any]) -> Picture:
         try:
             return tab.engine.open(checked, name=shown)
+        except LikenessError as error:
+            if how == "machine":  # who typed a path is told the path
+                error.message = error.message.replace(shown, str(checked), 1)
+                error.subject = str(checked)
+            raise
         finally:
             if how == "upload":
                 checked.unlink(missing_ok=True)

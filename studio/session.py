@@ -70,8 +70,10 @@ class TabSession:
     rendered_for: str | None = None
     result: str | None = None
     seconds: float | None = None
+    saved_for: str | None = None
     offer: Offer | None = None
     job: Ticket[Any] | None = None
+    groups: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.presets: list[Preset] = list(load_presets().values())
@@ -180,13 +182,26 @@ class TabSession:
         self.put(self.recipe.model_copy(update={"target": target, "cast": {}}))
         self.settle()
 
-    def add_photo(self, picture: Picture, name: str | None, to: str | None) -> None:
+    def add_photo(self, picture: Picture, name: str | None, to: str | None, group: str | None = None) -> None:
+        """To the source `to`, or to the one that the group's first photo began, or to a new one."""
         photo = Photo(**self.input_of(picture))
+        begun = self.groups.get(group or "")
+        if to is None and any(source.name == begun for source in self.recipe.sources):
+            to = begun
         if to is not None:
             self.put(cast.add_photo(self.recipe, to, photo))
             return
         free = cast.free_name(self.recipe, name or Path(picture.name).stem)
         self.put(cast.add_source(self.recipe, SourceInput(name=free, photos=(photo,))))
+        if group:
+            self.groups[group] = free
+
+    def take_back(self, photo_id: str) -> None:
+        """Undoes the adding of a photo, and nothing that happened besides."""
+        for source in self.recipe.sources:
+            if any(photo.id == photo_id for photo in source.photos):
+                self.put(cast.remove_photo(self.recipe, source.name, photo_id))
+        self.drop_unused()
 
     def settle(self) -> None:
         """One person and one permitted source: there is nothing to ask, so the person gets the source. With more of

@@ -45,6 +45,12 @@ class Tabs:
         if tab is not None:
             tab.close()
 
+    def ended(self) -> TabSession:
+        """A session that is over, for pages that have none: it can only say so."""
+        tab = TabSession(self._engine, self._worker, self._folder / "ended")
+        tab.closed = True
+        return tab
+
     def close_all(self) -> None:
         for connection in list(self._by_connection):
             self.close(connection)

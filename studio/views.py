@@ -25,7 +25,7 @@ def bar(tab: TabSession, settings: Settings) -> View:
         "cores": settings.cores,
         "can_undo": tab.history.can_undo, "can_redo": tab.history.can_redo,
         "can_save": target is not None and tab.wanted is not None,
-        "has_picture": target is not None,
+        "unsaved": tab.wanted is not None and tab.wanted != tab.saved_for,
         "format": saved_format(target) if target else "",
         "formats": [{"name": f.name, "title": f.title, "lossless": f.quality is None} for f in FORMATS.values()],
         "offer": _offer(tab), "notices": _notices(tab, "bar"),

@@ -44,7 +44,8 @@ def build(tabs: Tabs, settings: Settings) -> None:
         tab = tabs.open(str(request.session_hash))
         return {session: tab, **show(tab, PARTS)}
 
-    async def act(tab: TabSession, event: gr.EventData) -> AsyncIterator[dict[Any, Any]]:
+    async def act(found: TabSession | None, event: gr.EventData) -> AsyncIterator[dict[Any, Any]]:
+        tab = found or tabs.ended()  # the page is older than this server
         async for names in perform(tab, event._data):
             yield show(tab, names)
 

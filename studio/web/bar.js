@@ -2,7 +2,10 @@
 (() => {
   const L = window.Likeness;
   const { h, t } = L;
+  const TOLD_FOR = 8000; // milliseconds that a message stays which asks for nothing
   let fetched = 0;
+  let told = null;
+  let fading = null;
   let choice = { format: null, quality: null };
 
   const screens = ["image", "system"];
@@ -26,9 +29,22 @@
     fetched = offer.n;
     fetchFile(offer.url, offer.name);
     if (offer.sidecar) fetchFile(offer.sidecar.url, offer.sidecar.name);
-    if (offer.kind === "picture") L.saved = true;
-    L.say(t("saved", { name: offer.name }));
+    told = offer;
+    clearTimeout(fading);
+    if (!offer.notes.length) fading = setTimeout(() => { told = null; L.draw("bar"); }, TOLD_FOR);
   };
+
+  // What was saved, where it went, and what its format could not keep.
+  const saved = (offer) => h("div.notice.good", { role: "status", "data-key": `saved-${offer.n}` },
+    L.icon("check"),
+    h("div.notice-words", {}, h("p", {}, t("saved", { name: offer.name })),
+      offer.sidecar ? h("p.remedy", {}, t("saved.sidecar", { name: offer.sidecar.name })) : null,
+      offer.notes.map((note) => h("p.remedy", { "data-code": note.code }, L.remark(note)))),
+    h("button.bare", { title: t("dismiss"), "aria-label": t("dismiss"),
+      onclick: () => { told = null; L.draw("bar"); } }, L.icon("close")));
+
+  // Closing or reloading the page lets go of the work: the browser asks where something is not saved.
+  window.addEventListener("beforeunload", (event) => { if (L.views.bar?.unsaved) event.preventDefault(); });
 
   const titleOf = (view, name) => view.formats.find((format) => format.name === name)?.title ?? "";
 
@@ -91,7 +107,7 @@
           h("button.button.primary.caret", { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
             title: t("save.options"), "aria-label": t("save.options"),
             onclick: (event) => saveOptions(event.currentTarget, view) }, L.icon("down"))),
-        view.notices.length ? h("div.bar-notices", {}, L.notices(view.notices)) : null);
+        view.notices.length || told ? h("div.bar-notices", {}, L.notices(view.notices), told ? saved(told) : null) : null);
     },
   });
 })();

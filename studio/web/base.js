@@ -99,12 +99,4 @@
     L.h("button.bare", { title: L.t("dismiss"), "aria-label": L.t("dismiss"),
       onclick: () => L.ask({ do: "dismiss", notice: notice.id }) }, L.icon("close"))));
 
-  L.say = (words) => {
-    let line = document.getElementById("lk-say");
-    if (!line) {
-      line = L.h("div.visually-hidden", { id: "lk-say", role: "status", "aria-live": "polite" });
-      document.body.append(line);
-    }
-    line.textContent = words;
-  };
 })();

@@ -5,16 +5,19 @@
   const ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp,.webp";
 
   // what: "open" (the picture that is worked on) or { to } (a photo of a source; to: null for a new one).
-  const action = (what, file) => (what === "open" ? { do: "open", ...file } : { do: "add_photo", to: what.to, ...file });
+  const action = (what, file, group = null) => (what === "open" ? { do: "open", ...file } :
+    { do: "add_photo", to: what.to, group, ...file });
+  let groups = 0;
 
   L.take = async (files, what) => {
     const list = [...files];
+    const group = `group ${(groups += 1)}`; // several photos at once are one identity
     for (const file of what === "open" ? list.slice(0, 1) : list) {
       L.uploading = file.name;
       L.draw("tray");
       try {
         const { path } = await L.places.viewer.upload(file);
-        L.ask(action(what, { at: path, name: file.name, how: "upload" }));
+        L.ask(action(what, { at: path, name: file.name, how: "upload" }, group));
       } catch (error) {
         L.problem = t("upload.failed", { name: file.name });
         console.error(error);

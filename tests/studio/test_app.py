@@ -1,6 +1,9 @@
 """What the server answers, and whom."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from fastapi.testclient import TestClient
 from models.interfaces import FaceStack
 from pipeline.engine import Engine
 from processors.registry import Registry
-from studio.app import create_app
+from studio.app import clear_left_behind, create_app
 from studio.settings import Settings
 
 HERE = {"host": "127.0.0.1:7860"}
@@ -72,6 +75,16 @@ def test_nothing_is_recorded_and_nothing_reported(client: TestClient) -> None:
     assert config["analytics_enabled"] is False
     assert config["run_history"] is False
     assert config["footer_links"] == []
+
+
+def test_what_a_killed_server_left_is_removed_and_what_a_living_one_uses_is_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(30)
+    dead, alive, other = (tmp_path / f"run-{ended.pid}-a", tmp_path / f"run-{os.getpid()}-b", tmp_path / "notes")
+    for folder in (dead, alive, other):
+        folder.mkdir()
+    clear_left_behind(tmp_path)
+    assert [folder.exists() for folder in (dead, alive, other)] == [False, True, True]
 
 
 def test_a_server_that_ends_leaves_nothing_behind(tmp_path: Path, stack: FaceStack) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from models.interfaces import FaceStack
 from pipeline.engine import Engine
 from pipeline.recipe import Anonymise, Keep, UseSource
+from processors.batches import Remark
 from studio import views
 from studio.perform import perform
 from studio.session import TabSession
@@ -86,6 +88,35 @@ def test_with_several_people_nobody_is_chosen_by_order(tab: TabSession) -> None:
     assert tab.fresh
     assert tab.rendered is not None
     assert tab.rendered.edit.kind == "anonymise"
+
+
+def test_photos_that_come_together_are_one_identity(tab: TabSession) -> None:
+    for path, group in ((ASTRONAUT, "one"), (HOPPER, "one"), (SIX_PEOPLE, "two")):
+        do(tab, do="add_photo", at=str(path), name=path.name, how="machine", to=None, group=group)
+    assert [(s.name, len(s.photos)) for s in tab.recipe.sources] == [("astronaut", 2), ("t1", 1)]
+    assert [remark.code for remark in views_of_sources(tab)[1]] == ["SOURCE.SEVERAL"]
+    do(tab, do="pick_face", source="t1", photo=tab.recipe.sources[1].photos[0].id, face=2)
+    assert views_of_sources(tab)[1] == ()
+
+
+def test_a_photo_without_a_face_goes_and_the_others_stay(tab: TabSession, tmp_path: Path) -> None:
+    wall = tmp_path / "wall.png"
+    Image.new("RGB", (300, 300), (90, 120, 130)).save(wall)
+    for path in (ASTRONAUT, wall, HOPPER):
+        do(tab, do="add_photo", at=str(path), name=path.name, how="machine", to=None, group="one")
+        assert codes(tab) == (["INPUT.NO_FACE"] if path == wall else [])
+    assert [[photo.name for photo in source.photos] for source in tab.recipe.sources] == [
+        ["astronaut.png", "grace_hopper.jpg"]]
+
+
+def views_of_sources(tab: TabSession) -> list[tuple[Remark, ...]]:
+    return [learned.remarks for source in tab.recipe.sources if (learned := tab.source_for(source))]
+
+
+def test_a_page_that_is_older_than_the_server_is_told_to_reload(tabs: Tabs) -> None:
+    tab = tabs.ended()
+    do(tab, do="undo")
+    assert codes(tab) == ["STUDIO.CLOSED"]
 
 
 def test_an_uploaded_file_is_deleted_once_it_is_read(tab: TabSession, tabs: Tabs) -> None:
