@@ -6,8 +6,6 @@ With LIKENESS_PICTURES=1 the pictures that README shows are taken anew.
 from __future__ import annotations
 
 import base64
-import contextlib
-import io
 import json
 import os
 import re
@@ -20,7 +18,10 @@ from PIL import Image
 from playwright.sync_api import Dialog, Page, expect
 
 from tests.conftest import ASTRONAUT, HOPPER, SIX_PEOPLE
+from tests.studio.hands import TRANSFER, another_result, drop, example, part, saved, shown, slide, up_to_date
 from tests.studio.serving import PATIENCE, Studio, serve
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::FutureWarning:gradio.*")
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 # Grace Hopper's face and her medals in the example picture, as (x0, y0, x1, y1).
@@ -40,75 +41,6 @@ def no_complaints(studio: Studio) -> Iterator[None]:
     studio.complaints.clear()
     yield
     assert studio.complaints == []
-
-
-# A file as the browser hands it to a page that something is dropped on, or pasted into.
-TRANSFER = """async ([data, name, type]) => {
-    const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], name, { type }));
-    return transfer;
-}"""
-
-
-def drop(page: Page, path: Path, onto: str, name: str | None = None) -> None:
-    """As a hand drops a file from the file manager."""
-    data = page.evaluate_handle(TRANSFER, [base64.b64encode(path.read_bytes()).decode(), name or path.name, ""])
-    for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event(onto, event, {"dataTransfer": data})
-
-
-def up_to_date(page: Page) -> None:
-    """A result is on the screen, and no newer one is under way."""
-    expect(page.locator("#state .dot.good")).to_be_visible(timeout=PATIENCE)
-    page.wait_for_function("document.querySelector('#board').dataset.after && "
-                           "document.querySelector('.board .after').complete")
-
-
-@contextlib.contextmanager
-def another_result(page: Page) -> Iterator[None]:
-    """What is done inside brings another result onto the screen."""
-    last = page.evaluate("document.querySelector('#board')?.dataset.after ?? ''")
-    yield
-    page.wait_for_function("(last) => document.querySelector('#board').dataset.after !== last", arg=last,
-                           timeout=PATIENCE)
-    up_to_date(page)
-
-
-def example(page: Page) -> None:
-    page.click("#try-example")
-    up_to_date(page)
-
-
-def slide(page: Page, control: str, value: float) -> None:
-    """Moves a slider as a hand does: many small changes, one release."""
-    page.eval_on_selector(control, """(input, value) => {
-        for (const step of [0.3, 0.6, 1]) {
-            input.value = String(Number(input.value) + (value - Number(input.value)) * step);
-            input.dispatchEvent(new Event('input', { bubbles: true }));
-        }
-        input.value = String(value);
-        input.dispatchEvent(new Event('change', { bubbles: true }));
-    }""", value)
-
-
-def shown(page: Page) -> np.ndarray:
-    """Pixels of the result that the viewer shows, (H, W, 3) RGB."""
-    answer = page.request.get(page.eval_on_selector(".board .after", "image => image.src"))
-    return np.asarray(Image.open(io.BytesIO(answer.body())).convert("RGB")).astype(int)
-
-
-def saved(page: Page, folder: Path) -> Path:
-    with page.expect_download() as waiting:
-        page.click("#save")
-    path = folder / waiting.value.suggested_filename
-    waiting.value.save_as(path)
-    return path
-
-
-def part(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    x0, y0, x1, y1 = box
-    return pixels[y0:y1, x0:x1]
 
 
 def take(page: Page, name: str) -> None:
