@@ -46,7 +46,8 @@ def match_colour(pixels: Pixels, small: Pixels, small_target: Pixels, areas: Are
     limit = np.maximum(_SPOTS * np.array(deviation, np.float32), 5.0)
     calm = limit * np.tanh(detail * ratio / limit)
     change = (calm - detail) * (1 - feature)[..., None]
-    change = change + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * dim * _tinted(lab, low)
+    weight = _weight(lab, low, low + shift, dim, feature[..., None])
+    change = change + (shift + by_lightness * (1 - 0.7 * feature)[..., None]) * weight
     chroma = lab[..., 1:] + change.astype(np.float32)
     chroma = _without_colour(chroma, lightness, own, aim, low_aim, areas)
     lab[..., 1:] += np.float32(strength) * (chroma - lab[..., 1:])
@@ -68,13 +69,24 @@ def _even(lightness: Plane, areas: Areas) -> Plane:
     return np.asarray(1 / (1 + away**4), np.float32)
 
 
-def _tinted(lab: Plane, skin: Plane) -> Plane:
-    """(H, W, 1): how much of the skin's tint a pixel has, .3 to 1: eye whites, teeth and spectacles have little, and a
-    shift that suits skin would turn them blue or orange. skin: (H, W, 2) the skin's broad chroma."""
-    strength = (skin * skin).sum(axis=-1)
-    share = (lab[..., 1:] * skin).sum(axis=-1) / np.maximum(strength, 1)
+def _weight(lab: Plane, skin: Plane, aim: Plane, dim: Plane, feature: Plane) -> Plane:
+    """(H, W, 1): how much of the skin's shift a pixel takes. skin, aim: (H, W, 2) broad chroma of the new skin and of
+    what it becomes; dim: (H, W, 1) less where it is dark; feature: (H, W, 1) 1 in eyes and lips.
+
+    Where the picture is more vivid than the photo: less where it is dark, and less on eye whites, teeth and spectacles,
+    which have little tint. Where it is paler, as much as the pixel has of the skin's tint, so that chroma is scaled: a
+    half-tinted highlight on a lip gets paler and never blue, and in features red lids pale as far as the skin does.
+    Folds of the skin keep some of their red, as folds do.
+    """
+    strength = (skin * skin).sum(axis=-1, keepdims=True)
+    share = (lab[..., 1:] * skin).sum(axis=-1, keepdims=True) / np.maximum(strength, 1)
     # Skin without chroma (black and white) has no tint to tell by: everything moves.
-    return np.where(strength > 16, np.clip(1.5 * share, 0.3, 1), 1)[..., None].astype(np.float32)
+    known = strength > 16
+    growing = np.where(known, np.clip(1.5 * share, 0.3, 1), 1) * dim
+    length = np.sqrt(np.maximum(strength, 1))
+    paler = np.clip((length - np.hypot(aim[..., :1], aim[..., 1:])) / (0.25 * length), 0, 1) * known
+    scaled = np.clip(share, 0, 1.2) * (dim + (1 - dim) * feature)
+    return np.asarray(growing + (scaled - growing) * paler, np.float32)
 
 
 def _feature_shift(shift: Plane, own: Plane, aim: Plane, areas: Areas) -> Plane:

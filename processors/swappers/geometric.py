@@ -187,7 +187,6 @@ def _areas(crop: Crop, moved: Points, aims: Points, clean: Mask, window: _Window
     outline = parts.fill(shape, aims * scale)
     own = resize(np.ascontiguousarray(window.of(face_mask(crop))), shape)
     skin = outline * own * resize(clean, shape)
-    here = crop.points * scale - np.array(window.origin) * scale
     here, there = (crop.points - window.origin) * scale, moved * scale
     # Features of both: where the target has its own, and where the source's will lie.
     both = np.maximum(features(here, shape, unit, _FEATURE_MARGIN), features(there, shape, unit, _FEATURE_MARGIN))
