@@ -54,6 +54,21 @@ def spread(plane: Plane, weight: Mask, sigma: float) -> Plane:
     return resize(np.asarray(result, np.float32), shape)
 
 
+def times(plane: Pixels, weight: Mask, into: Pixels | None = None) -> Plane:
+    """(H, W, 3) weighted by (H, W). numpy's broadcasting over three channels takes more than twice as long.
+
+    into: an array to write to, perhaps `plane` itself; None: a new one.
+    """
+    return f32(cv2.multiply(plane, cv2.merge((weight, weight, weight)), dst=into))
+
+
+def rounded(values: Plane, dtype: np.dtype[Any]) -> Pixels:
+    """0..255 in the wanted type: whole numbers for uint8; what is beyond is cut off."""
+    if dtype == np.uint8:
+        return np.asarray(cv2.convertScaleAbs(np.maximum(values, 0)), np.uint8)
+    return np.clip(values, 0, 255).astype(dtype)
+
+
 def smoothstep(x: Plane) -> Plane:
     """0 below 0, 1 above 1, smooth between."""
     t = np.clip(x, 0, 1)

@@ -13,7 +13,7 @@ from processors.base import Needs, Processor
 from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
-from processors.classical.filters import Plane, blur, guided_coefficients, luminance
+from processors.classical.filters import Plane, blur, f32, guided_coefficients, luminance, rounded, times
 from processors.classical.skin import features
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
@@ -21,6 +21,9 @@ from processors.registry import processor
 
 _FINEST = 0.04  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
 _GAIN = (0.1, 1.6)  # more than this would bring out JPEG blocks, less is no detail at all
+_SPOTS = 20_000  # pixels that a statistic is taken from: its error is below one in a hundred
+_TILES = ((127, 131), (139, 113))  # rows and columns of the noise's tiles: primes
+_LUMA = np.array([0.114, 0.587, 0.299], np.float32)
 
 
 @processor("detail", title="Detail", role="enhancer", version="1.0")
@@ -46,11 +49,11 @@ class Detail(Processor):
 
 @dataclass(frozen=True, slots=True)
 class _Area:
-    """The part of the crop to refine. face: where, soft; skin: flags of plain skin; feature: eyes, brows and lips,
-    soft."""
+    """The part of the crop to refine. face: where, soft, None for all of it; skin: flags of plain skin; feature: eyes,
+    brows and lips, soft."""
 
     place: tuple[slice, slice]
-    face: Mask
+    face: Mask | None
     skin: NDArray[np.bool_]
     feature: Mask
 
@@ -60,19 +63,19 @@ def _refine(patch: Patch, params: Detail.Params, random: np.random.Generator) ->
     if area is None:
         return patch
     size = patch.crop.eye_distance
-    given = np.asarray(patch.pixels[area.place], np.float32)
+    given = f32(patch.pixels[area.place])
     pixels = given
-    changed = patch.source_clean is not None
-    if changed and (params.match > 0 or params.grain > 0):
-        original = np.asarray(patch.crop.pixels[area.place], np.float32)
+    if patch.source_clean is not None and (params.match > 0 or params.grain > 0):
+        original = f32(patch.crop.pixels[area.place])
         pixels = match_texture(pixels, original, area.skin, area.feature, size, params.match, params.grain, random)
     if params.smooth > 0:
         pixels = smoothed(pixels, size, params.smooth)
     if params.sharpen > 0:
         pixels = sharpened(pixels, size, params.sharpen)
-    mixed = np.clip(given + (pixels - given) * area.face[..., None], 0, 255)
+    if area.face is not None:
+        pixels = given + times(pixels - given, area.face)
     result = patch.pixels.copy()
-    result[area.place] = np.rint(mixed) if result.dtype == np.uint8 else mixed
+    result[area.place] = rounded(pixels, result.dtype)
     return replace(patch, pixels=result)
 
 
@@ -88,21 +91,26 @@ def _area(patch: Patch) -> _Area | None:
     inner = parts.fill(window, np.vstack([points[1:16] * 0.85 + points[30] * 0.15, points[17:27]]))
     feature = features(points, window, size)
     skin = inner * (1 - features(points, window, size, 0.08)) > 0.5
+    sigma = max(0.03 * size, 0.5)
+    face: Mask | None = None
     if patch.source_clean is None:
-        face = parts.fill(window, parts.grown(points, 1.1))
-    else:
-        face = np.ones(window, np.float32)  # the masks decide later; here every changed pixel is treated alike
+        face = blur(parts.fill(window, parts.grown(points, 1.1)), sigma)
+    else:  # the masks decide later; here every changed pixel is treated alike
         skin &= patch.source_clean[place] > 0.5
     if crop.inside is not None:
         skin &= crop.inside[place] > 0.5
-    sigma = max(0.03 * size, 0.5)
-    return _Area(place, blur(face, sigma), skin, blur(feature, sigma))
+    return _Area(place, face, skin, blur(feature, sigma))
 
 
-def _energy(band: Plane, chosen: NDArray[np.bool_]) -> float:
+def _energy(luma: Plane) -> float:
     """1.4826 times the median size (a normal distribution's deviation): single hairs and edges do not decide."""
-    values = band[chosen]
-    return float(1.4826 * np.median(np.abs(values))) if values.size >= 16 else 0.0
+    return float(1.4826 * np.median(np.abs(luma))) if luma.size >= 16 else 0.0
+
+
+def _spots(where: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Flat numbers of some of the pixels, spread evenly; enough of them for any statistic."""
+    every = np.flatnonzero(where)
+    return every[::max(len(every) // _SPOTS, 1)]
 
 
 def match_texture(
@@ -111,54 +119,78 @@ def match_texture(
 ) -> Pixels:
     """Each octave finer than .04 eye distances gets the energy that the face had before.
 
-    Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves: Gaussians
-    of 1, 2, 4, 8 pixels.
+    Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves are those
+    of a pyramid: what a Gaussian of one pixel takes away at full size, at half of it, and so on, four at most.
     """
-    if int(skin.sum()) < 32:
-        return pixels
-    lips_eyes = feature > 0.5
-    new, old = pixels, original
-    change = np.zeros_like(pixels)
-    sigma = 1.0
-    while sigma <= max(_FINEST * size, 1.0) and sigma <= 8:
-        step = sigma if sigma == 1 else sigma * 0.866  # from the Gaussian of half the width to this one
-        new_low, old_low = (cv2.GaussianBlur(p, (0, 0), step, borderType=cv2.BORDER_REFLECT_101) for p in (new, old))
-        band, own = new - new_low, old - old_low
-        y, own_y = luminance(band), luminance(own)
-        energies = [(_energy(y, where), _energy(own_y, where)) for where in (skin, lips_eyes)]
-        change += _matched(band, own, energies[0], energies[1], feature, match, grain, sigma, skin, random) - band
-        new, old, sigma = new_low, old_low, sigma * 2
-    return pixels + change
+    change = _change(f32(pixels), f32(original), skin, feature, _octaves(size), match, grain, random)
+    return f32(pixels) if change is None else f32(cv2.add(f32(pixels), change, dst=change))
 
 
-def _matched(band: Pixels, own: Pixels, on_skin: tuple[float, float], on_features: tuple[float, float], feature: Mask,
-             match: float, grain: float, sigma: float, skin: NDArray[np.bool_], random: np.random.Generator) -> Pixels:
-    """One octave, (H, W, 3). on_skin, on_features: energies of the new face and of the old one there."""
+def _octaves(size: float) -> int:
+    return int(np.clip(np.floor(np.log2(max(_FINEST * size, 1.0))) + 1, 1, 4))
+
+
+def _change(new: Pixels, old: Pixels, skin: NDArray[np.bool_], feature: Mask, octaves: int, match: float, grain: float,
+            random: np.random.Generator) -> Pixels | None:
+    """What this octave and the coarser ones need: (H, W, 3), or None for nothing."""
+    on_skin, on_features = _spots(skin), _spots(feature > 0.5)
+    if len(on_skin) < 32:
+        return None
+    new_low, old_low = (cv2.GaussianBlur(p, (5, 5), 0, borderType=cv2.BORDER_REFLECT_101) for p in (new, old))
+    band, own = cv2.subtract(new, new_low), cv2.subtract(old, old_low)
+    seen = [(band.reshape(-1, 3)[spots], own.reshape(-1, 3)[spots]) for spots in (on_skin, on_features)]
+    energies = [(_energy(f32(one @ _LUMA)), _energy(f32(other @ _LUMA))) for one, other in seen]
+    change = _matched(band, f32(seen[0][1]), energies[0], energies[1], feature, match, grain, random)
+    if octaves > 1 and min(new.shape[:2]) >= 8:
+        height, width = new.shape[0] // 2, new.shape[1] // 2
+        new, old, less = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR)
+                          for p in (new_low, old_low, feature))
+        plain = cv2.resize(skin.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        coarse = _change(f32(new), f32(old), plain, f32(less), octaves - 1, match, grain, random)
+        if coarse is not None:
+            wide = cv2.resize(coarse, (change.shape[1], change.shape[0]), interpolation=cv2.INTER_CUBIC)
+            cv2.add(change, wide, dst=change)
+    return change
+
+
+def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float], on_features: tuple[float, float],
+             feature: Mask, match: float, grain: float, random: np.random.Generator) -> Pixels:
+    """The change of one octave, (H, W, 3), written over `band`. own: (N, 3) spots of the old face's octave on skin.
+    on_skin, on_features: energies of the new face and of the old one there."""
     is_, was = on_skin
     gain = float(np.clip(was / max(is_, 1e-3), *_GAIN)) ** match
     # Features are the source's; only a picture that is blurred there as well may blur them, and sharpening is mild.
     feature_gain = float(np.clip(on_features[1] / max(on_features[0], 1e-3), 0.15, 1.25)) ** match
     feature_gain = max(feature_gain, min(gain, 1.0)) if feature_gain < 1 else feature_gain
-    result = band * (gain + (feature_gain - gain) * feature)[..., None].astype(np.float32)
+    change = times(band, f32(feature * np.float32(feature_gain - gain) + np.float32(gain - 1)), into=band)
     lacking = was**2 - (gain * is_) ** 2
     if grain > 0 and lacking > 0 and was > 0.05:  # less than rounding leaves is no grain
-        weight = 0.8 * grain * np.sqrt(lacking) / was
-        result += np.float32(weight) * _grain(own, skin, was, sigma, random) * (1 - 0.5 * feature)[..., None]
-    return np.asarray(result, np.float32)
+        weight = np.float32(0.8 * grain * np.sqrt(lacking))
+        noise = _grain(own, (band.shape[0], band.shape[1]), random)
+        cv2.add(change, times(noise, f32(weight - feature * (weight * np.float32(0.5))), into=noise), dst=change)
+    return change
 
 
-def _grain(own: Pixels, skin: NDArray[np.bool_], usual: float, sigma: float, random: np.random.Generator) -> Pixels:
-    """Noise of the octave whose colours vary together as the picture's do, and whose luminance has energy `usual`.
+def _grain(own: NDArray[np.float32], shape: tuple[int, int], random: np.random.Generator) -> Pixels:
+    """Noise of one octave whose colours vary together as the picture's do, and whose luminance has energy 1.
 
-    The old face's own texture would bring its wrinkles along.
+    The old face's own texture would bring its wrinkles along. Two tiles of noise whose sides have no common multiple
+    within a picture are added: no repetition shows, and few random numbers are drawn.
     """
-    values = own[skin]
-    low, high = np.percentile(values, (5, 95), axis=0)
-    covariance = np.cov(np.clip(values, low, high).T) + 1e-4 * np.eye(3)
-    noise = random.standard_normal(own.shape, dtype=np.float32) @ np.linalg.cholesky(covariance).T.astype(np.float32)
-    fine = noise if sigma == 1 else cv2.GaussianBlur(noise, (0, 0), sigma / 2)
-    band = fine - cv2.GaussianBlur(fine, (0, 0), sigma)
-    return np.asarray(band * (usual / max(_energy(luminance(band), skin), 1e-3)), np.float32)
+    low, high = np.percentile(own, (5, 95), axis=0)
+    covariance = np.cov(np.clip(own, low, high).T) + 1e-4 * np.eye(3)
+    colours = np.linalg.cholesky(covariance).T.astype(np.float32)
+    total: Pixels = np.zeros((*shape, 3), np.float32)
+    for height, width in _TILES:
+        # No larger than what is asked for, with a rim of two pixels for the Gaussian.
+        tall, wide = min(height, shape[0]), min(width, shape[1])
+        white = np.pad(random.standard_normal((tall, wide, 3), dtype=np.float32), ((2, 2), (2, 2), (0, 0)), mode="wrap")
+        band = (white - cv2.GaussianBlur(white, (5, 5), 0))[2:-2, 2:-2] @ colours
+        band *= np.float32(np.sqrt(0.5) / max(_energy(f32(band @ _LUMA)), 1e-3))
+        across = np.tile(band, (1, -(-shape[1] // wide), 1))[:, :shape[1]]
+        for top in range(0, shape[0], tall):
+            total[top:top + tall] += across[:shape[0] - top]
+    return total
 
 
 def smoothed(pixels: Pixels, size: float, amount: float) -> Pixels:
