@@ -23,7 +23,7 @@ def blur(plane: Plane, sigma: float) -> Plane:
     if sigma < 0.3:
         return plane
     height, width = plane.shape[:2]
-    factor = int(min(sigma // 4, min(height, width) // 8))
+    factor = int(min(sigma // 2.5, min(height, width) // 8))
     if factor < 2:
         return f32(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
     small = cv2.resize(plane, (width // factor, height // factor), interpolation=cv2.INTER_AREA)
@@ -38,20 +38,19 @@ def spread(plane: Plane, weight: Mask, sigma: float) -> Plane:
     """
     if float(weight.sum()) < 1e-3:
         return blur(plane, sigma)
-    weighted = plane * (weight[..., None] if plane.ndim == 3 else weight)
-    shape = plane.shape[:2]
+    # The planes and their weight in one array: half the calls.
+    planes = [plane] if plane.ndim == 2 else cv2.split(plane)
+    both = f32(cv2.merge([*(cv2.multiply(p, weight) for p in planes), weight]))
+    shape, last = plane.shape[:2], len(planes)
     factor = int(min(sigma // 2.5, min(shape) // 8))
     if factor >= 2:  # the narrowest low-pass keeps nothing that is lost here
-        less = (shape[0] // factor, shape[1] // factor)
-        weighted, weight, sigma = resize(weighted, less), resize(weight, less), sigma / factor
-    flat = weighted.reshape(-1, weighted.shape[2]) if plane.ndim == 3 else weighted.ravel()
-    result: Plane = flat.sum(axis=0) / weight.sum()
+        both, sigma = f32(resize(both, (shape[0] // factor, shape[1] // factor))), sigma / factor
+    mean = f32(cv2.mean(both))
+    result = mean[:last] / mean[last]
     for wide in (4.0, 2.0, 1.0):
-        top, below = (cv2.GaussianBlur(p, (0, 0), sigma * wide, borderType=cv2.BORDER_REPLICATE)
-                      for p in (weighted, weight))
-        below = below[..., None] if plane.ndim == 3 else below
-        result = (top + np.float32(0.02) * result) / (below + np.float32(0.02))
-    return resize(np.asarray(result, np.float32), shape)
+        low = blur(both, sigma * wide)
+        result = (low[..., :last] + np.float32(0.02) * result) / (low[..., last:] + np.float32(0.02))
+    return resize(f32(result if plane.ndim == 3 else result[..., 0]), shape)
 
 
 def times(plane: Pixels, weight: Mask, into: Pixels | None = None) -> Plane:
@@ -122,7 +121,9 @@ def _morphed(operation: Any, mask: Mask, reach: float) -> Mask:
     less = resize(mask, reduced(mask.shape[:2], factor)) if factor < 0.75 else mask
     side = 2 * max(round(reach * factor if less is not mask else reach), 1) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return f32(resize(operation(less, disc), mask.shape[:2]))
+    # In 255 steps, which is what a mask is drawn with: cv2 is ten times faster on bytes.
+    moved = operation(cv2.convertScaleAbs(less, alpha=255), disc)
+    return resize(f32(moved * np.float32(1 / 255)), mask.shape[:2])
 
 
 def luminance(pixels: Pixels) -> Plane:

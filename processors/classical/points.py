@@ -54,7 +54,7 @@ def fill(shape: tuple[int, int], *polygons: Points) -> Mask:
         # Four fractional bits; coordinates kept where int32 cannot overflow.
         fixed = np.rint(np.clip(outline, -1e5, 1e5) * 16).astype(np.int32)
         cv2.fillConvexPoly(mask, fixed, 255, cv2.LINE_AA, 4)
-    return mask.astype(np.float32) / np.float32(255)
+    return mask * np.float32(1 / 255)
 
 
 def grown(polygon: Points, factor: float) -> Points:

@@ -31,12 +31,14 @@ WORK = 60.0
 # Floors of the robust spreads of L, a and b: even clean skin varies so much over a face (about two just noticeable
 # differences), and JPEG pictures quantise chroma to steps of this size.
 _FLOOR = np.array([4.0, 2.5, 2.5], np.float32)
+_SPOTS = 2_000  # pixels, spread evenly, that the skin is learned from: nine numbers need no more
 
 
 @dataclass(frozen=True, slots=True)
 class Skin:
     """scale: working pixels a crop pixel. mask: (h, w) at working size, 1 skin. a, b: its guided filter coefficients.
     sample: (h, w) where it was learned. foreign: (h, w) 1 where something of another colour is in front of the face.
+    small: (h, w, 3) the crop at working size.
     """
 
     scale: float
@@ -45,6 +47,7 @@ class Skin:
     b: Plane
     sample: Mask
     foreign: Mask
+    small: Pixels
 
     def at_crop(self, pixels: Pixels) -> Mask:
         """(H, W) at the crop's size, with edges that follow its pixels."""
@@ -72,8 +75,9 @@ def _sample(points: Points, shape: tuple[int, int], eye_distance: float) -> Mask
 
 def _fit_plane(lab: Plane, weight: Mask, grid: Plane) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """(3, 3) coefficients of L, a, b over (1, x, y), reweighted against outliers, and the robust spreads (3,)."""
-    chosen = weight > 0.5
-    x, y = grid[chosen].astype(np.float64), lab[chosen].astype(np.float64)
+    chosen = np.flatnonzero(weight > 0.5)
+    chosen = chosen[::max(len(chosen) // _SPOTS, 1)]
+    x, y = (plane.reshape(-1, plane.shape[2])[chosen].astype(np.float64) for plane in (grid, lab))
     design = np.column_stack([np.ones(len(x)), x])
     w = np.ones(len(x))
     ridge = np.diag([1e-9, 0.02, 0.02]) * len(x)
@@ -99,26 +103,27 @@ def _learn(pixels: Pixels, points: Points, eye_distance: float, inside: Mask | N
     if float(sample.sum()) < 12:  # a face almost out of the frame or a few pixels wide: nothing to learn from
         whole = np.ones(shape, np.float32)
         nothing = np.zeros(shape, np.float32)
-        return Skin(scale, whole, nothing, whole, sample, nothing)
+        return Skin(scale, whole, nothing, whole, sample, nothing, small)
     origin, across, down = parts.upright_axes(pts)
-    ys, xs = np.mgrid[:shape[0], :shape[1]].astype(np.float32)
+    ys, xs = np.ogrid[:shape[0], :shape[1]]
     # Clipped at the face's outline, so that the plane is not led far beyond what it was learned from.
     u = np.clip(((xs - origin[0]) * across[0] + (ys - origin[1]) * across[1]) / unit, -0.9, 0.9)
     v = np.clip(((xs - origin[0]) * down[0] + (ys - origin[1]) * down[1]) / unit, -0.5, 0.9)
-    grid = np.stack([u, v], axis=-1).astype(np.float32)
+    grid = f32(cv2.merge((f32(u), f32(v))))
     fit, sigma = _fit_plane(lab, sample, grid)
-    expected = (grid @ fit[1:].astype(np.float32) + fit[0].astype(np.float32)).astype(np.float32)
-    z = (blur(lab, 0.02 * unit) - expected) / sigma
-    z[..., 0] = np.where(z[..., 0] < 0, z[..., 0], z[..., 0] * np.float32(0.5))  # highlights are skin too
+    expected = f32(cv2.transform(grid, np.column_stack([fit[1:].T, fit[0]])))
+    smooth = blur(lab, 0.02 * unit)
+    z = cv2.split((smooth - expected) / sigma)
+    lower = np.where(z[0] < 0, z[0], z[0] * np.float32(0.5))  # highlights are skin too
     # 1 up to a distance of 3 robust spreads, 0 from 5.5: Gaussian skin stays, hair and cloth go.
-    likely = 1 - smoothstep((np.sqrt((z * z).sum(axis=-1)) - 3) / 2.5)
+    likely = 1 - smoothstep((np.sqrt(lower * lower + z[1] * z[1] + z[2] * z[2]) - 3) / 2.5)
     likely = likely * _smooth_texture(lab[..., 0], sample, unit)
     mask = _tidy(np.maximum(likely, inner_features(pts, shape, unit)), sample, unit)
     a, b = guided_coefficients(mask, luminance(small) * np.float32(1 / 255), max(round(0.05 * unit), 1), 4e-4)
-    return Skin(scale, mask, a, b, sample, _foreign(lab, expected, pts, unit))
+    return Skin(scale, mask, a, b, sample, _foreign(smooth, expected, pts, unit), small)
 
 
-def _foreign(lab: Plane, expected: Plane, points: Points, unit: float) -> Mask:
+def _foreign(smooth: Plane, expected: Plane, points: Points, unit: float) -> Mask:
     """1 on things that reach over the outline of the face below the eyes: of another hue, or as light as the skin and
     without its tint.
 
@@ -126,18 +131,19 @@ def _foreign(lab: Plane, expected: Plane, points: Points, unit: float) -> Mask:
     Thresholds in Lab units: blushing turns skin's hue by up to 8; lips and eyes are left out. A hand of the face's own
     colour is not seen (measured: its edges are weaker than those of jaw and hair).
     """
-    shape = lab.shape[:2]
-    smooth = blur(lab, 0.02 * unit)
+    shape = smooth.shape[:2]
     face = parts.fill(shape, points)
     # What lies further out would tie everything together.
     near = cv2.dilate(face, np.ones((2 * round(0.12 * unit) + 1,) * 2, np.uint8))
     below = near * (1 - eye_line(points, shape, unit)) * (1 - features(points, shape, unit, 0.10))
-    tint, odd = expected[..., 1:], np.zeros(shape, np.bool_)
-    length = np.maximum(np.linalg.norm(tint, axis=2), 1e-3)
+    odd = np.zeros(shape, np.bool_)
+    lightness, a, b = cv2.split(smooth)
+    usual, tint_a, tint_b = cv2.split(expected)
+    length = np.maximum(cv2.magnitude(tint_a, tint_b), 1e-3)
     if float(np.median(length)) > 6:  # not black and white
-        aside = np.abs(smooth[..., 1] * tint[..., 1] - smooth[..., 2] * tint[..., 0]) / length
-        along = (smooth[..., 1:] * tint).sum(axis=2) / length
-        odd = (aside > 18) | (along < -6) | ((along < 0.3 * length) & (smooth[..., 0] > expected[..., 0] - 8))
+        aside = np.abs(a * tint_b - b * tint_a) / length
+        along = (a * tint_a + b * tint_b) / length
+        odd = (aside > 18) | (along < -6) | ((along < 0.3 * length) & (lightness > usual - 8))
     return f32(np.maximum.reduce([np.zeros(shape, np.float32), *_reaching_in(odd & (below > 0.5), face, unit)]))
 
 
@@ -145,10 +151,10 @@ def _reaching_in(flags: NDArray[np.bool_], face: Mask, unit: float) -> list[Mask
     """The large parts of `flags` that lie across the outline of the face, .05 to either side and more."""
     side = 2 * max(round(0.03 * unit), 1) + 1
     disc = np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)
-    _, labels = cv2.connectedComponents(cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, disc))
+    count, labels = cv2.connectedComponents(cv2.morphologyEx(flags.astype(np.uint8), cv2.MORPH_OPEN, disc))
     deep = cv2.erode(face, np.ones((2 * round(0.12 * unit) + 1,) * 2, np.uint8)) > 0.5
-    inner, outer = np.unique(labels[deep]), np.unique(labels[face < 0.5])
-    both = np.intersect1d(inner[inner > 0], outer)
+    inner, outer = (np.bincount(labels[where], minlength=count)[1:] > 0 for where in (deep, face < 0.5))
+    both = np.flatnonzero(inner & outer) + 1
     return [f32(cv2.dilate((labels == one).astype(np.float32), disc)) for one in both]
 
 
@@ -169,9 +175,9 @@ def _tidy(likely: Plane, sample: Mask, unit: float) -> Mask:
 
     opened = cv2.morphologyEx((likely > 0.5).astype(np.uint8), cv2.MORPH_OPEN, disc(0.025))
     closed = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, disc(0.05))
-    _, labels = cv2.connectedComponents(closed)
-    touching = np.unique(labels[(sample > 0.5) & (closed > 0)])
-    kept = np.isin(labels, touching[touching > 0]).astype(np.float32)
+    count, labels = cv2.connectedComponents(closed)
+    touching = np.bincount(labels[(sample > 0.5) & (closed > 0)], minlength=count) > 0
+    kept = f32(touching[labels])
     return np.asarray(kept if kept.any() else np.ones_like(kept), np.float32)
 
 
@@ -179,8 +185,8 @@ def eye_line(points: Points, shape: tuple[int, int], eye_distance: float) -> Mas
     """(H, W): 1 above the line through the eyes, 0 below, soft over .1 eye distances."""
     origin, _, down = parts.upright_axes(points)
     ys, xs = np.ogrid[:shape[0], :shape[1]]
-    v = ((xs - origin[0]) * down[0] + (ys - origin[1]) * down[1]) / max(eye_distance, 1.0)
-    return smoothstep(np.asarray(0.5 - v / 0.1, np.float32))
+    ramp = down / (0.1 * max(eye_distance, 1.0))
+    return smoothstep(f32(0.5 - (xs - origin[0]) * ramp[0]) - f32((ys - origin[1]) * ramp[1]))
 
 
 def features(points: Points, shape: tuple[int, int], eye_distance: float, margin: float = 0.0) -> Mask:
@@ -208,9 +214,13 @@ def face_mask(crop: Crop, rims: bool = True) -> Mask:
 
 
 def _face_mask(crop: Crop) -> Mask:
-    shape, size = crop.pixels.shape[:2], crop.eye_distance
-    above = eye_line(crop.points, shape, size)
-    mask = 1 - above * (1 - skin_of(crop).at_crop(crop.pixels))
-    mask = mask * (1 - resize(skin_of(crop).foreign, shape))
-    inner = inner_features(crop.points, shape, size)
-    return f32(np.maximum(mask, blur(inner, 0.02 * size)))
+    shape, size, skin = crop.pixels.shape[:2], crop.eye_distance, skin_of(crop)
+    # Both are smooth, so for large faces they are drawn at reduced size.
+    scale = min(2 * WORK / max(size, 1.0), 1.0)
+    less, points, unit = reduced(shape, scale), crop.points * scale, size * scale
+    above = eye_line(points, less, unit)
+    inner = blur(inner_features(points, less, unit), 0.02 * unit)
+    mask = 1 - resize(above, shape) * (1 - skin.at_crop(crop.pixels))
+    if skin.foreign.any():
+        mask = mask * (1 - resize(skin.foreign, shape))
+    return f32(np.maximum(mask, resize(inner, shape)))

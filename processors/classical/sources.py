@@ -61,16 +61,10 @@ def _look(crop: Crop) -> Looks:
     pose = pose_of(crop)
     skin, size = skin_of(crop), pose.size(crop.points)
     origin, across, _ = parts.upright_axes(crop.points * skin.scale)
-    ys, xs = np.mgrid[:skin.sample.shape[0], :skin.sample.shape[1]]
+    ys, xs = np.ogrid[:skin.sample.shape[0], :skin.sample.shape[1]]
     left = ((xs - origin[0]) * across[0] + (ys - origin[1]) * across[1]) > 0
-    light = side_light(crop_small(crop, skin.mask.shape), skin.sample * ~left, skin.sample * left)
+    light = side_light(skin.small, skin.sample * ~left, skin.sample * left)
     return Looks(pose.yaw, pose.pitch, parts.mouth_gap(crop.points, size), parts.eye_aspect(crop.points), light, size)
-
-
-def crop_small(crop: Crop, shape: tuple[int, ...]) -> Pixels:
-    from processors.classical.filters import resize
-
-    return resize(np.asarray(crop.pixels, np.float32), (shape[0], shape[1]))
 
 
 def _cost(source: Looks, target: Looks) -> float:
