@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from models.errors import RecipeError
+from models.errors import MissingInput, RecipeError
 from processors.params import ProcessorParams
 from processors.registry import Registry
 
 SCHEMA_VERSION: Literal[1] = 1
+
+MAX_BYTES = 16 * 1024**2
+"""Largest recipe file that is read: a thousand people with a source each are about 0.3 MB."""
 
 AnonymiseStyle = Literal["blur", "pixelate", "solid"]
 
@@ -118,7 +123,7 @@ class Recipe(_Model):
     cast: dict[int, Choice] = Field(default_factory=dict)
     everyone: Choice = Keep()
     looking: Looking = Looking()
-    segments: tuple[Segment, ...] = (Segment(),)
+    segments: tuple[Segment, ...] = Field(default=(Segment(),), min_length=1)
     output: Output = Output()
 
     @model_validator(mode="after")
@@ -155,9 +160,33 @@ class Recipe(_Model):
         return ordered.model_dump_json(indent=2) + "\n"
 
 
+# pydantic's kinds of refusal in plain words; what it says itself is for programmers.
+_REFUSALS = {
+    "extra_forbidden": "is not known here",
+    "missing": "is missing",
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text",
+    "literal_error": "must be {expected}",
+    "union_tag_invalid": "must have `use` as one of {expected_tags}",
+    "union_tag_not_found": "has no `use`",
+    "too_short": "is empty",
+}
+
+
 def _in_words(error: ValidationError, what: str) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
+    where = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    known = _REFUSALS.get(first["type"])
+    if known is not None and where:
+        return f"{what}: {where} {known.format(**first.get('ctx', {}))}."
     return f"{what}: {where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}."
 
 
@@ -168,7 +197,10 @@ def recipe_from_json(text: str, registry: Registry, subject: str = "recipe") -> 
     except (ValueError, RecursionError) as error:
         raise RecipeError(f"{subject} is not JSON: {error}.", subject=subject, code="RECIPE.UNREADABLE",
                           remedy="Give a recipe that Likeness saved.") from error
-    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or "schema_version" not in data:
+        raise RecipeError(f"{subject} is not a recipe: it has no schema_version.", subject=subject,
+                          code="RECIPE.UNREADABLE", remedy="Give a recipe that Likeness saved.")
+    version = data["schema_version"]
     if version != SCHEMA_VERSION:
         raise RecipeError(f"{subject} has schema_version {version!r}; this version of Likeness reads {SCHEMA_VERSION}.",
                           subject=subject, code="RECIPE.VERSION", remedy="Update Likeness, or save the recipe anew.")
@@ -183,17 +215,28 @@ def recipe_from_json(text: str, registry: Registry, subject: str = "recipe") -> 
 
 
 def read_recipe(path: Path, registry: Registry) -> Recipe:
-    """Raises RecipeError, or MissingInput where there is no such file."""
-    from models.errors import MissingInput
-
+    """Raises RecipeError, or MissingInput where there is no such file. Never waits for a pipe or reads a device."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            what = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+            raise _no_recipe(path, f"is {what}, not a file")
+        if status.st_size > MAX_BYTES:
+            raise _no_recipe(path, f"has {status.st_size:,} bytes, more than any recipe")
+        # Windows' editors put a mark in front of UTF-8.
+        text = path.read_bytes().decode("utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingInput(f"There is no file {path}.", subject=str(path), remedy="Check the recipe's path.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path} cannot be read: {error}.", subject=str(path), code="RECIPE.UNREADABLE",
-                          remedy="Give a recipe that Likeness saved.") from error
+    except UnicodeDecodeError as error:
+        raise _no_recipe(path, "is not a recipe: it is not UTF-8 text") from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise _no_recipe(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     return recipe_from_json(text, registry, str(path))
+
+
+def _no_recipe(path: Path, why: str) -> RecipeError:
+    return RecipeError(f"{path} {why}.", subject=str(path), code="RECIPE.UNREADABLE",
+                       remedy="Give a recipe that Likeness saved.")
 
 
 def check_effects(effects: Iterable[Effect], registry: Registry, subject: str = "recipe") -> None:

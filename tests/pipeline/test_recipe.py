@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ def effect(**changes: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(("text", "code", "said"), [
     ("", "RECIPE.UNREADABLE", "not JSON"),
     ("[" * 100_000, "RECIPE.UNREADABLE", "not JSON"),
+    ("{}", "RECIPE.UNREADABLE", "no schema_version"),
+    (broken(segments=[]), "RECIPE.INVALID", "segments is empty"),
+    (broken(segments=effect(params={"strength": float("nan")})), "RECIPE.PARAMETER", "strength must be at most 1"),
+    (broken(output={"quality": 900}), "RECIPE.INVALID", "output.quality must be at most 100"),
     (broken(schema_version=99), "RECIPE.VERSION", "99"),
     (broken(surprise=1), "RECIPE.INVALID", "surprise"),
     (broken(everyone={"use": "source", "source": "Nobody"}), "RECIPE.INVALID", "Nobody"),
@@ -106,8 +111,24 @@ def test_a_recipe_file_that_is_missing_or_no_text_is_said(tmp_path: Path) -> Non
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(RecipeError, match=r"binary\.json"):
         read_recipe(tmp_path / "binary.json", REGISTRY)
-    with pytest.raises(RecipeError):
+    with pytest.raises(RecipeError, match="is a folder"):
         read_recipe(tmp_path, REGISTRY)
+
+
+def test_a_recipe_is_never_read_without_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for endless in (Path("/dev/zero"), tmp_path / "pipe.json"):
+        with pytest.raises(RecipeError, match="a device or a pipe"):
+            read_recipe(endless, REGISTRY)
+    (tmp_path / "huge.json").touch()
+    os.truncate(tmp_path / "huge.json", 3 * 1024**3)  # takes no room: a hole
+    with pytest.raises(RecipeError, match="more than any recipe"):
+        read_recipe(tmp_path / "huge.json", REGISTRY)
+
+
+def test_a_recipe_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(Recipe().to_json(), encoding="utf-8-sig")
+    assert read_recipe(tmp_path / "r.json", REGISTRY) == Recipe()
 
 
 def test_ids_are_roles_with_a_number_from_the_second_on() -> None:
