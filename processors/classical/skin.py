@@ -49,11 +49,13 @@ class Skin:
     foreign: Mask
     small: Pixels
 
-    def at_crop(self, pixels: Pixels) -> Mask:
-        """(H, W) at the crop's size, with edges that follow its pixels."""
+    def at_crop(self, pixels: Pixels, rows: int) -> Mask:
+        """(rows, W), the topmost at the crop's size, with edges that follow its pixels."""
         shape = pixels.shape[:2]
-        guide = luminance(pixels) * np.float32(1 / 255)
-        return f32(np.clip(resize(self.a, shape) * guide + resize(self.b, shape), 0, 1))
+        guide = luminance(pixels[:rows])
+        guide *= resize(self.a, shape)[:rows] * np.float32(1 / 255)
+        guide += resize(self.b, shape)[:rows]
+        return np.clip(guide, 0, 1, out=guide)
 
 
 def skin_of(crop: Crop) -> Skin:
@@ -220,7 +222,11 @@ def _face_mask(crop: Crop) -> Mask:
     less, points, unit = reduced(shape, scale), crop.points * scale, size * scale
     above = eye_line(points, less, unit)
     inner = blur(inner_features(points, less, unit), 0.02 * unit)
-    mask = 1 - resize(above, shape) * (1 - skin.at_crop(crop.pixels))
+    mask = np.ones(shape, np.float32)
+    # Rows that lie below the eye line altogether are left as they are.
+    touched = int(np.flatnonzero(np.append(1, above.any(axis=1)))[-1])
+    rows = min(int(np.ceil((touched + 1) * shape[0] / less[0])), shape[0])
+    mask[:rows] -= resize(above, shape)[:rows] * (1 - skin.at_crop(crop.pixels, rows))
     if skin.foreign.any():
         mask = mask * (1 - resize(skin.foreign, shape))
     return f32(np.maximum(mask, resize(inner, shape)))

@@ -15,7 +15,19 @@ from processors.batches import Crop, Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
 from processors.classical.colour import match_colour, settle
-from processors.classical.filters import blur, from_lab, grown, reduced, resize, shrunk, smoothstep, spread
+from processors.classical.filters import (
+    blur,
+    f32,
+    from_lab,
+    grown,
+    reduced,
+    resize,
+    rounded,
+    shrunk,
+    smoothstep,
+    spread,
+    times,
+)
 from processors.classical.glasses import rims_of
 from processors.classical.identity import destination, identity_offset
 from processors.classical.pose import forehead
@@ -87,10 +99,10 @@ class _Window:
         return plane[self.rows, self.columns]
 
 
-def _window(points: Points, size: float, shape: tuple[int, ...]) -> _Window | None:
-    """Round the face and forehead, with .15 eye distances to spare; None where nothing of it is in the crop."""
-    low = np.maximum(np.floor(points.min(axis=0) - 0.15 * size), 0).astype(int)
-    high = np.minimum(np.ceil(points.max(axis=0) + 0.15 * size) + 1, (shape[1], shape[0])).astype(int)
+def _window_round(points: Points, margin: float, shape: tuple[int, ...]) -> _Window | None:
+    """Round the points, with `margin` pixels to spare; None where nothing of it is in the picture."""
+    low = np.maximum(np.floor(points.min(axis=0) - margin), 0).astype(int)
+    high = np.minimum(np.ceil(points.max(axis=0) + margin) + 1, (shape[1], shape[0])).astype(int)
     if (high - low < 4).any():
         return None
     return _Window(slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0])))
@@ -105,7 +117,7 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
     moved, group_maps = destination(crop.points, offset)
     over = forehead(crop.points, pose)
     aims = np.vstack([moved, over])
-    window = _window(aims, size, crop.pixels.shape)
+    window = _window_round(aims, 0.15 * size, crop.pixels.shape)
     if window is None:
         return patch
     # Spectacles come along with the face, unless this face wears its own.
@@ -127,9 +139,8 @@ def _swap(patch: Patch, params: Geometric.Params) -> Patch:
         own = pull(target, backward_map(window.shape, (0.0, 0.0), aims - window.origin,
                                         np.vstack([crop.points, over]) - window.origin, size))
         lit = own + np.float32(strength) * (lit - own)
-    lit = np.clip(lit, 0, 255)
     pixels = crop.pixels.copy()
-    pixels[window.rows, window.columns] = np.rint(lit) if pixels.dtype == np.uint8 else lit
+    pixels[window.rows, window.columns] = rounded(f32(lit), pixels.dtype)
     source_clean = np.zeros(pixels.shape[:2], np.float32)
     source_clean[window.rows, window.columns] = clean
     return replace(patch, pixels=pixels, source_clean=source_clean,
@@ -153,23 +164,23 @@ def _bring(chosen: Chosen, aims: Points, window: _Window, size: float, without_r
     where = backward_map(window.shape, window.origin, aims, points, size)
     drawn = np.asarray(pull(np.asarray(pixels, np.float32), where), np.float32)
     clean = cv2.remap(mask, where, np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
-    clean = _without_rim(np.clip(clean, 0, 1), aims - window.origin, size)
-    return np.clip(drawn, 0, 255), clean, area_factor(where)
+    clean = _without_rim(f32(np.clip(clean, 0, 1)), aims - window.origin, size)
+    return np.clip(drawn, 0, 255, out=drawn), clean, where
 
 
 def _bring_both_sides(chosen: Chosen, aims: Points, window: _Window, size: float, yaw: float, without_rims: bool,
                       ) -> tuple[Pixels, Mask]:
     """The source warped into the window; where the photo is turned away from this face, its hidden side is taken from
     its mirror image: a warp can only smear what it does not see."""
-    drawn, clean, seen = _bring(chosen, aims, window, size, without_rims)
+    drawn, clean, where = _bring(chosen, aims, window, size, without_rims)
     if abs(chosen.looks.yaw - yaw) <= _ONE_SIDED:
         return drawn, clean
-    other, other_clean, other_seen = _bring(chosen.other_way_round(), aims, window, size, without_rims)
+    other, other_clean, other_where = _bring(chosen.other_way_round(), aims, window, size, without_rims)
     # Octaves by which this view shows a place larger than the mirrored one. A little smaller is still better: the
     # light and the two halves of a face differ. A sixth of the size is a smear.
-    better = np.log2(np.maximum(seen, 0.02) / np.maximum(other_seen, 0.02))
-    share = blur(smoothstep(np.asarray(1 + better / 2.5, np.float32)), 0.05 * size)
-    return drawn * share[..., None] + other * (1 - share)[..., None], clean * share + other_clean * (1 - share)
+    seen, other_seen = (np.maximum(area_factor(w), 0.02) for w in (where, other_where))
+    share = blur(smoothstep(f32(1 + np.log2(seen / other_seen) / 2.5)), 0.05 * size)
+    return f32(cv2.add(times(drawn, share), times(other, 1 - share))), clean * share + other_clean * (1 - share)
 
 
 def _without_rim(clean: Mask, points: Points, size: float) -> Mask:
@@ -212,7 +223,13 @@ def _fill_gaps(lit: Pixels, clean: Mask, aim: Pixels, areas: Areas, size: float)
         return lit, clean
     plain = resize(spread(aim, areas.own_skin, 0.08 * areas.unit), lit.shape[:2])
     near = grown(resize(clean, areas.skin.shape), 0.22 * areas.unit)
-    return lit + (plain - lit) * gap[..., None], np.maximum(clean, resize(near, clean.shape))
+    return _towards(lit, plain, gap), np.maximum(clean, resize(near, clean.shape))
+
+
+def _towards(pixels: Pixels, others: Pixels, share: Mask) -> Pixels:
+    """pixels + (others - pixels) * share; both must be of the same type."""
+    away = times(f32(cv2.subtract(others, pixels)), share)
+    return cv2.add(pixels, away, dst=away)
 
 
 def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArray[np.float64]], window: _Window,
@@ -224,13 +241,18 @@ def _keep_target_parts(lit: Pixels, crop: Crop, chosen: Chosen, maps: list[NDArr
         regions.append((maps[2], parts.inner_mouth(crop.points)))
     if looks.eyes < 0.17 <= chosen.looks.eyes:  # a blink stays a blink
         regions += [(maps[i], parts.grown(eye, 1.15)) for i, eye in enumerate(parts.eyes(crop.points))]
-    height, width = window.shape
     for matrix, polygon in regions:
         place = matrix.copy()
         place[:, 2] -= window.origin
-        own = cv2.warpAffine(np.asarray(crop.pixels, np.float32), place, (width, height), flags=cv2.INTER_CUBIC,
+        outline = polygon @ place[:, :2].T + place[:, 2]
+        # Only what the outline's soft edge reaches.
+        edge = 0.02 * size
+        part = _window_round(outline, 4 * edge, window.shape)
+        if part is None:
+            continue
+        place[:, 2] -= part.origin
+        own = cv2.warpAffine(crop.pixels, place, part.shape[::-1], flags=cv2.INTER_CUBIC,
                              borderMode=cv2.BORDER_REPLICATE)
-        outline = parts.fill(window.shape, polygon @ place[:, :2].T + place[:, 2])
-        alpha = blur(outline, 0.02 * size)[..., None]
-        lit = lit + (own - lit) * alpha
+        alpha = blur(parts.fill(part.shape, outline - part.origin), edge)
+        part.of(lit)[:] = _towards(np.ascontiguousarray(part.of(lit)), f32(own), alpha)
     return lit
