@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -90,8 +92,15 @@ def serve(engine: Engine, listening: socket.socket, ready: Callable[[], None], d
 
     app = create_app(engine, Settings(data_dir=data_dir, port=listening.getsockname()[1], **settings))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not (server.should_exit and _is_of_the_end(record)))
     threading.Thread(target=_tell_when_up, args=(server, ready), daemon=True).start()
     server.run(sockets=[listening])
+
+
+def _is_of_the_end(record: logging.LogRecord) -> bool:
+    """Open pages hold a connection each; that these are cut when the server is ended is no error, nor worth a word."""
+    cut = record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return bool(cut) or str(record.msg).startswith("Cancel %s running task")
 
 
 def _tell_when_up(server: Any, ready: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from studio.text import load_texts
 WEB = Path(__file__).parent / "web"
 # In this order: what comes first is used by what follows.
 SCRIPTS = ("base", "fill", "icons", "menu", "open", "bar", "people", "sources", "compare", "viewer", "controls",
-           "chain", "tray", "system", "keys")
+           "chain", "tray", "system", "pulse", "keys")
 STYLES = ("tokens", "frame", "parts", "viewer", "chain")
 
 # A tab's pictures are nobody else's: no cache on disk keeps them. Their addresses change with their content.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,9 +18,9 @@ from pipeline.engine import Analysis, Rendered, Source
 from pipeline.pictures import Picture, Written
 from pipeline.pictures.formats import FORMATS
 from pipeline.pictures.preview import Encoded, encode_frame, encode_portrait
-from pipeline.recipe import Looking, Output, UseSource
+from pipeline.recipe import Looking, Output, Photo, SourceInput, UseSource
 from studio import actions, cast, example, reload
-from studio.session import CONSENT_EXAMPLE, Place, TabSession
+from studio.session import CONSENT_EXAMPLE, Place, TabSession, photos_key
 from studio.work import Ticket
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ def _place_of(action: Any) -> Place:
 
 async def _steps(tab: TabSession, action: Any) -> Steps:
     if isinstance(action, actions.Cancel):
+        tab.halted = True
         tab.previews.drop()
         if tab.job is not None:
             tab.job.cancel()
@@ -109,13 +110,23 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
         yield step
 
 
-async def _run(tab: TabSession, stage: str, work: Callable[[Ticket[T]], T], into: list[T]) -> Steps:
-    """Runs work that is not a preview; its result is put into `into`."""
-    tab.job = ticket = tab.worker.start(stage, work)
+async def _run(tab: TabSession, stage: str, work: Callable[[Ticket[T]], T], into: list[T],
+               wanted: Hashable = None) -> Steps:
+    """Runs work that is not a preview; its result is put into `into`.
+
+    wanted: what the work is for. Where the same is under way already, that is waited for instead.
+    """
+    under_way = tab.running.get(wanted)
+    ticket: Ticket[T] = under_way if under_way and not under_way.cancelled() else tab.worker.start(stage, work)
+    if wanted is not None:
+        tab.running[wanted] = ticket
+    tab.job = ticket
     while not await ticket.wait(TELL_EVERY):
         yield ("tray", "viewer")
     if tab.job is ticket:
         tab.job = None
+    if tab.running.get(wanted) is ticket:
+        del tab.running[wanted]
     into.append(ticket.future.result())
 
 
@@ -149,13 +160,18 @@ async def _add_photo(tab: TabSession, action: actions.AddPhoto) -> Steps:
     read: list[Picture] = []
     async for step in _run(tab, "opening", _reader(tab, Path(action.at), action.name, action.how), read):
         yield step
+    # By itself first: a photo without a face is refused, and its neighbours of the same drop are none the worse.
+    alone: list[Source] = []
+    async for step in _run(tab, "learning", _learner(tab, read[0].name, [(read[0], None)]), alone):
+        yield step
     tab.keep_picture(read[0])
+    tab.keep_source(SourceInput(name="1", photos=(Photo(**tab.input_of(read[0])),)), alone[0])
     tab.add_photo(read[0], None, action.to, action.group)
     try:
         async for step in _learn(tab):
             yield step
     except LikenessError:
-        tab.take_back(read[0].id)  # a photo without a face is not a source
+        tab.take_back(read[0].id)  # photos that cannot be one identity
         raise
 
 
@@ -178,6 +194,7 @@ async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
 
 async def _catch_up(tab: TabSession) -> Steps:
     """Finds the faces, learns the sources and renders the preview, as far as the present recipe wants them."""
+    tab.halted = False
     yield EVERYTHING
     async for step in _analyse(tab, tab.target):
         yield step
@@ -194,7 +211,8 @@ async def _analyse(tab: TabSession, target: Picture | None) -> Steps:
     before = f"{target.id[7:23]}/before"
     if before not in tab.media:
         shown: list[Encoded] = []
-        async for step in _run(tab, "opening", lambda _: encode_frame(target.frame, target.icc), shown):
+        async for step in _run(tab, "opening", lambda _: encode_frame(target.frame, target.icc), shown,
+                               ("shown", target.id)):
             yield step
         tab.media[before] = shown[0]
         yield EVERYTHING
@@ -215,7 +233,7 @@ async def _faces_of(tab: TabSession, picture: Picture, looking: Looking) -> Step
         return analysis, portraits
 
     found: list[tuple[Analysis, dict[str, Encoded]]] = []
-    async for step in _run(tab, "finding", look, found):
+    async for step in _run(tab, "finding", look, found, ("faces", picture.id, looking)):
         yield step
     if tab.closed:
         return
@@ -231,7 +249,7 @@ async def _learn(tab: TabSession) -> Steps:
             continue
         photos = [(tab.pictures[p.id], p.face) for p in wanted.photos if p.id in tab.pictures]
         learned: list[Source] = []
-        async for step in _run(tab, "learning", _learner(tab, wanted.name, photos), learned):
+        async for step in _run(tab, "learning", _learner(tab, wanted.name, photos), learned, photos_key(wanted)):
             yield step
         tab.keep_source(wanted, learned[0])
         for picture, _face in photos:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -56,7 +56,11 @@ class Offer:
 
 @dataclass
 class TabSession:
-    """One tab's pictures, recipes and results. Used from the event loop only; workers get what they need handed."""
+    """One tab's pictures, recipes and results. Used from the event loop only; workers get what they need handed.
+
+    halted: the user stopped the work, and nothing was asked for since. running: work by what it is for, so that two
+    actions that need the same wait for one.
+    """
 
     engine: Engine
     worker: Worker
@@ -74,6 +78,8 @@ class TabSession:
     offer: Offer | None = None
     job: Ticket[Any] | None = None
     groups: dict[str, str] = field(default_factory=dict)
+    halted: bool = False
+    running: dict[Hashable, Ticket[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.presets: list[Preset] = list(load_presets().values())
@@ -143,10 +149,10 @@ class TabSession:
         self.pictures[picture.id] = picture
 
     def source_for(self, wanted: SourceInput) -> Source | None:
-        return self._sources.get(_photos_key(wanted))
+        return self._sources.get(photos_key(wanted))
 
     def keep_source(self, wanted: SourceInput, source: Source) -> None:
-        self._sources[_photos_key(wanted)] = source
+        self._sources[photos_key(wanted)] = source
 
     def show_result(self, key: str, shown: Encoded) -> None:
         """Keeps the result before this one as well: the page may be fetching it at this moment."""
@@ -241,7 +247,7 @@ class TabSession:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _photos_key(source: SourceInput) -> tuple[tuple[str, int | None], ...]:
+def photos_key(source: SourceInput) -> tuple[tuple[str, int | None], ...]:
     return tuple((photo.id, photo.face) for photo in source.photos)
 
 

@@ -44,7 +44,7 @@ def people(tab: TabSession) -> View:
             "remarks": _remarks(_once((*report.remarks, *found))),
         })
     return {
-        "open": target is not None, "looked": analysis is not None, "people": rows,
+        "open": target is not None, "looked": analysis is not None, "halted": _halted(tab), "people": rows,
         "remarks": _remarks(analysis.remarks if analysis else ()),
         "sources": [_source(tab, source) for source in tab.recipe.sources],
         "looking": tab.recipe.looking.model_dump(), "notices": _notices(tab, "people"),
@@ -79,7 +79,12 @@ def chain(tab: TabSession) -> View:
 
 def tray(tab: TabSession) -> View:
     return {"busy": _busy(tab), "seconds": tab.seconds, "fresh": tab.fresh, "changed": tab.wanted is not None,
-            "open": tab.target is not None}
+            "open": tab.target is not None, "halted": _halted(tab)}
+
+
+def _halted(tab: TabSession) -> bool:
+    """Whether the user stopped the search for faces."""
+    return tab.halted and tab.target is not None and tab.analysis is None
 
 
 def _busy(tab: TabSession) -> View | None:

@@ -75,12 +75,17 @@ def _heading(picture: Picture, found: Analysis) -> str:
     return "\n".join(lines)
 
 
+def degrees(value: float) -> str:
+    """Rounded, with its sign; nought has none."""
+    return f"{round(value):+d}°" if round(value) else "0°"
+
+
 def face_lines(found: Analysis) -> list[str]:
     """The list of faces that people choose from: a line each, and one for each remark."""
     lines = []
     for report in found.faces:
         x0, y0, x1, y1 = report.face.box
         lines.append(f"  {report.number}  at ({x0:.0f}, {y0:.0f}) to ({x1:.0f}, {y1:.0f}), eyes {report.size:.0f} px "
-                     f"apart, yaw {report.yaw:+.0f}°, pitch {report.pitch:+.0f}°, roll {report.roll:+.0f}°")
+                     f"apart, yaw {degrees(report.yaw)}, pitch {degrees(report.pitch)}, roll {degrees(report.roll)}")
         lines += [f"       {printable(r.words)}" for r in report.remarks]
     return lines

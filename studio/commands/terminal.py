@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
 import time
 from threading import Event
@@ -14,9 +16,18 @@ _BAR = 24
 _ETA_SHARE, _ETA_SECONDS = 0.03, 5.0
 
 
+# An array of numbers as json.dumps indents it. Within a string a line break is written as \\n, so none can match there.
+_NUMBERS = re.compile(r"\[\n\s*((?:-?[\d.eE+-]+,\n\s*)*-?[\d.eE+-]+)\n\s*\]")
+
+
 def printable(text: str) -> str:
     """One line without control characters, so that a file's name can neither fake a line nor drive the terminal."""
     return "".join(c if c.isprintable() or c == " " else f"\\x{ord(c):02x}" for c in text)
+
+
+def as_text(data: Any) -> str:
+    """JSON with two spaces a level, and each array of plain numbers on one line: a face has 68 pairs of them."""
+    return _NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", json.dumps(data, indent=2, ensure_ascii=False))
 
 
 class Terminal:
@@ -28,8 +39,8 @@ class Terminal:
     def __init__(self, *, as_json: bool = False, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.as_json = as_json
         self.stop = Event()
-        self._out = _tolerant(out or sys.stdout)
-        self._err = _tolerant(err or sys.stderr)
+        self._out = _tolerant(out or sys.stdout or _nowhere())
+        self._err = _tolerant(err or sys.stderr or _nowhere())
         self._live = self._err.isatty()
         self._shown = False
         self._began = time.monotonic()
@@ -38,7 +49,7 @@ class Terminal:
     def answer(self, data: Any, words: str) -> None:
         """Prints `data` as JSON, or `words`, on stdout."""
         self.clear()
-        text = json.dumps(data, indent=2, ensure_ascii=False) if self.as_json else words
+        text = as_text(data) if self.as_json else words
         print(text, file=self._out, flush=True)
 
     def note(self, words: str) -> None:
@@ -76,6 +87,11 @@ class Terminal:
             self._err.write("\r\x1b[2K")
             self._err.flush()
             self._shown = False
+
+
+def _nowhere() -> TextIO:
+    """For a stream that the caller closed (`2>&-`), which Python shows as None."""
+    return open(os.devnull, "w", encoding="utf-8")
 
 
 def _tolerant(stream: TextIO) -> TextIO:

@@ -6,6 +6,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from pipeline.version import VERSION
+from studio.media import WEB
 from studio.screens import image, system
 from studio.settings import Settings
 from studio.tabs import Tabs
@@ -35,5 +36,5 @@ def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> 
     gr.mount_gradio_app(
         app, blocks, path="/", server_name="127.0.0.1", server_port=settings.port, footer_links=[],
         run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, show_error=False,
-        max_file_size=largest_upload, theme=theme, head=HEAD,
+        max_file_size=largest_upload, theme=theme, head=HEAD, favicon_path=str(WEB / "mark.svg"),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})

@@ -3,6 +3,7 @@
   const L = window.Likeness;
   const { h, t } = L;
   const TOLD_FOR = 8000; // milliseconds that a message stays which asks for nothing
+  const READ_FOR = 25000; // and one that says what a format could not keep
   let fetched = 0;
   let told = null;
   let fading = null;
@@ -31,7 +32,7 @@
     if (offer.sidecar) fetchFile(offer.sidecar.url, offer.sidecar.name);
     told = offer;
     clearTimeout(fading);
-    if (!offer.notes.length) fading = setTimeout(() => { told = null; L.draw("bar"); }, TOLD_FOR);
+    fading = setTimeout(() => { told = null; L.draw("bar"); }, offer.notes.length ? READ_FOR : TOLD_FOR);
   };
 
   // What was saved, where it went, and what its format could not keep.
@@ -43,8 +44,20 @@
     h("button.bare", { title: t("dismiss"), "aria-label": t("dismiss"),
       onclick: () => { told = null; L.draw("bar"); } }, L.icon("close")));
 
+  // The studio behind the page was ended, or was started again since.
+  const ended = () => {
+    if (L.lost) {
+      return h("div.notice", { role: "alert", "data-key": "lost" }, L.icon("warning"),
+        h("div.notice-words", {}, h("p", {}, t("lost")), h("p.remedy", {}, t("lost.remedy"))));
+    }
+    return L.restarted ? h("div.notice", { role: "alert", "data-key": "restarted" }, L.icon("warning"),
+      h("div.notice-words", {}, h("p", {}, t("restarted")), h("p.remedy", {}, t("restarted.remedy"))),
+      h("button.bare", { title: t("dismiss"), "aria-label": t("dismiss"),
+        onclick: () => { L.restarted = false; L.draw("bar"); } }, L.icon("close"))) : null;
+  };
+
   // Closing or reloading the page lets go of the work: the browser asks where something is not saved.
-  window.addEventListener("beforeunload", (event) => { if (L.views.bar?.unsaved) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (!L.lost && L.views.bar?.unsaved) event.preventDefault(); });
 
   const titleOf = (view, name) => view.formats.find((format) => format.name === name)?.title ?? "";
 
@@ -104,10 +117,11 @@
           h("button.button.primary", { id: "save", "data-key": "save", disabled: !view.can_save,
             title: view.can_save ? `${t("save.where")} · Ctrl+S` : t("save.nothing"), onclick: L.save },
           format ? t("save", { format }) : t("save.plain")),
-          h("button.button.primary.caret", { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
+          h(`button.button.caret${view.can_save ? ".primary" : ""}`, { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
             title: t("save.options"), "aria-label": t("save.options"),
             onclick: (event) => saveOptions(event.currentTarget, view) }, L.icon("down"))),
-        view.notices.length || told ? h("div.bar-notices", {}, L.notices(view.notices), told ? saved(told) : null) : null);
+        L.lost || L.restarted || view.notices.length || told ?
+          h("div.bar-notices", {}, ended(), L.notices(view.notices), told ? saved(told) : null) : null);
     },
   });
 })();

@@ -71,7 +71,7 @@
   };
   L.redraw = () => Object.keys(L.places).forEach(L.draw);
   // Asks the studio to do something; see studio/actions.py for what there is.
-  L.ask = (what) => L.places.bar?.trigger("submit", what);
+  L.ask = (what) => { L.places.bar?.trigger("submit", what); L.pulse?.(); };
 
   L.setLanguage = (language) => {
     L.language = language;

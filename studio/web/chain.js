@@ -69,7 +69,7 @@
         } }, words),
         h("span.role", {}, t(`role.${effect.role}`)),
         h("button.bare", { "data-key": `mute-${effect.id}`, "aria-pressed": String(!effect.on), "data-mute": effect.id,
-          title: t(effect.on ? "effect.mute" : "effect.unmute"), "aria-label": t(effect.on ? "effect.mute" : "effect.unmute"),
+          title: t(effect.on ? "effect.mute" : "effect.unmute"), "aria-label": `${t("effect.mute")} ${words}`,
           onclick: () => L.ask({ do: "mute_effect", effect: effect.id, on: !effect.on }) }, L.icon(effect.on ? "eye" : "eyeoff")),
         h("button.bare", { "data-key": `more-${effect.id}`, "data-more": effect.id, "aria-haspopup": "menu",
           title: t("effect.more", { title: words }), "aria-label": t("effect.more", { title: words }),

@@ -26,7 +26,7 @@
     input.style.setProperty("--share", share(control.value));
     input.dataset.control = "slider";
     return h("div.control.slider", {}, h("label", { htmlFor: id, title: help }, label),
-      h("output.figure", {}, Number(control.value).toFixed(places)), input);
+      h("span.figure", { "aria-hidden": "true" }, Number(control.value).toFixed(places)), input);
   };
 
   const choice = ({ id, label, help, control, set, wordFor }) => h("div.control.choice", { role: "group", "aria-label": label },

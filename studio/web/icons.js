@@ -25,6 +25,7 @@
     arrow: "M3 8h10M9.500 4.500L13 8l-3.500 3.500",
     split: "M8 2v12M5.500 6L3 8l2.500 2M10.500 6L13 8l-2.500 2",
     save: "M8 2.500v7M5 7l3 3 3-3M3 11.500v2h10v-2",
+    sliders: "M2 5h5M11 5h3M9 3v4M2 11h3M9 11h5M7 9v4",
     recipe: "M4 2h6l2.500 2.500V14H4zM6.500 7h4M6.500 9.500h4",
   };
   window.Likeness.icon = (name) => {

@@ -23,6 +23,7 @@
   };
 
   const arrows = (event, panel) => {
+    if (event.key === "Tab") { event.preventDefault(); L.closeMenu(); return; }
     const items = [...panel.querySelectorAll("[role^=menuitem]:not([disabled])")];
     const now = items.indexOf(document.activeElement);
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -21,6 +21,7 @@
       } catch (error) {
         L.problem = t("upload.failed", { name: file.name });
         console.error(error);
+        L.pulse();
       }
       L.uploading = null;
       L.draw("tray");
@@ -41,19 +42,33 @@
       const file = input.files[0];
       input.remove();
       if (!file) return;
-      const { path } = await L.places.viewer.upload(file);
-      L.ask({ do: "load_recipe", at: path, name: file.name, how: "upload" });
+      try {
+        const { path } = await L.places.viewer.upload(file);
+        L.ask({ do: "load_recipe", at: path, name: file.name, how: "upload" });
+      } catch (error) {
+        L.problem = t("upload.failed", { name: file.name });
+        console.error(error);
+        L.pulse();
+        L.draw("tray");
+      }
     } });
     input.hidden = true;
     document.body.append(input);
     input.click();
   };
 
+  // As people have it on their clipboards: bare, in quotes, or as the address that a file manager gives.
+  const plainPath = (typed) => {
+    const bare = typed.trim().replace(/^(["'])(.*)\1$/, "$2");
+    if (!/^file:\/\//i.test(bare)) return bare;
+    try { return decodeURIComponent(new URL(bare).pathname).replace(/^\/([A-Za-z]:)/, "$1"); } catch { return bare; }
+  };
+
   L.askPath = (what) => {
     const field = h("input.text", { id: "path-input", type: "text", spellcheck: false, autocomplete: "off",
       placeholder: t("path.placeholder"), "aria-label": t("path.label") });
     const dialog = L.dialogue(t("path.title"), h("form", { method: "dialog", onsubmit: () => {
-      const path = field.value.trim().replace(/^"(.*)"$/, "$1");
+      const path = plainPath(field.value);
       if (path) L.ask(action(what, { at: path, name: path.split(/[\\/]/).pop(), how: "machine" }));
     } }, h("p.hint", {}, t("path.help")), field,
     h("div.row.end", {}, h("button.button.primary", { id: "path-open", type: "submit" }, t("open")))));

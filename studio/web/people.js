@@ -29,13 +29,20 @@
         label: L.styleName(style), icon: "eyeoff" })),
       { group: t("choose.stay") },
       item({ use: "keep" }, { id: "choose-keep", label: t("choice.keep"), icon: "person", detail: t("choice.keep.help") }),
-      item({ use: "effects" }, { id: "choose-effects", label: t("choice.effects"), icon: "check",
+      item({ use: "effects" }, { id: "choose-effects", label: t("choice.effects"), icon: "sliders",
         detail: t("choice.effects.help") }),
     ]);
   };
 
+  // Of who is kept nothing can go wrong; a sign is enough of what would, so that a list of many stays short.
+  const kept = (person) => person.choice.use === "keep";
+
   const becomes = (view, person) => {
     const { choice } = person;
+    if (kept(person) && person.remarks.length) {
+      const words = person.remarks.map(L.remark).join(" ");
+      return h("span.becomes.doubt", { title: words, role: "img", "aria-label": words }, L.icon("warning"));
+    }
     if (choice.use === "source") {
       const url = view.sources.find((source) => source.name === choice.source)?.photos[0]?.url;
       return h("span.becomes", {}, L.icon("arrow"), url ? h("img", { src: url, alt: "" }) : null);
@@ -61,7 +68,7 @@
     h("span.person-words", {}, h("span.name", {}, t("person", { number: person.number })),
       h("span.what", {}, L.choiceName(person.choice))),
     becomes(view, person)),
-    warnings(person));
+    kept(person) ? null : warnings(person));
 
   const looking = (view) => {
     const set = (change) => L.ask({ do: "look", ...view.looking, ...change });
@@ -73,6 +80,7 @@
 
   const inPicture = (view) => {
     if (!view.open) return h("p.hint", {}, t("people.none_open"));
+    if (view.halted) return h("p.hint", {}, t("state.halted"));
     if (!view.looked) return h("div.skeleton", { "aria-label": t("stage.finding") });
     if (!view.people.length) return h("p.remark", {}, L.icon("warning"), h("span", {}, t("people.none")));
     return [view.people.length > 1 && view.people.every((one) => one.choice.use === "keep") ?
@@ -83,14 +91,15 @@
     draw(root, view) {
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("people.region"));
-      L.fill(root,
+      L.fill(root, h("section.who", { "data-key": "who", tabIndex: -1 },
         h("h2", {}, t("people.title"), view.people.length ? h("span.count", {}, String(view.people.length)) : null),
         view.remarks.map((remark) => h("p.remark.calm", {}, L.remark(remark))),
         inPicture(view),
-        view.looked ? looking(view) : null,
+        view.looked ? looking(view) : null),
+      h("section.sources", { "data-key": "sources", tabIndex: -1 },
         h("h2", {}, t("sources.title"), view.sources.length ? h("span.count", {}, String(view.sources.length)) : null),
         L.notices(view.notices),
-        L.sources(view));
+        L.sources(view)));
       // A question that has just been asked must not wait below the fold.
       const asked = root.querySelector(".consent");
       if (asked && L.asked !== view.sources.length) asked.scrollIntoView({ block: "nearest" });

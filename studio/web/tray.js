@@ -4,6 +4,7 @@
   const { h, t } = L;
 
   const job = (view) => {
+    if (L.lost) return h("span.problem", { id: "state" }, L.icon("warning"), t("state.lost"));
     if (L.uploading) return [h("span.stage", {}, t("stage.uploading", { name: L.uploading })), h("progress")];
     if (view.busy) {
       const percent = Math.round(view.busy.share * 100);
@@ -17,6 +18,10 @@
         h("button.bare", { "aria-label": t("dismiss"), onclick: () => { L.problem = null; L.draw("tray"); } }, L.icon("close")));
     }
     if (!view.open) return h("span.stage.idle", { id: "state" }, t("state.ready"));
+    if (view.halted) {
+      return [h("span.stage", { id: "state" }, t("state.halted")),
+        h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("look.again"))];
+    }
     if (!view.changed) return h("span.stage.idle", { id: "state" }, t("state.unchanged"));
     if (!view.fresh) {
       return [h("span.stage", { id: "state" }, t("state.stopped")),

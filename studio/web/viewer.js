@@ -59,7 +59,7 @@
 
   L.part("viewer", {
     start(root) {
-      root.setAttribute("role", "main");
+      root.setAttribute("role", "region"); // Gradio's page has its own "main"
     },
     draw(root, view) {
       if (!parts) {
