@@ -23,7 +23,7 @@ def blur(plane: Plane, sigma: float) -> Plane:
     if sigma < 0.3:
         return plane
     height, width = plane.shape[:2]
-    factor = int(min(sigma // 2.5, min(height, width) // 8))
+    factor = int(min(sigma // 2, min(height, width) // 8))
     if factor < 2:
         return f32(cv2.GaussianBlur(plane, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
     small = cv2.resize(plane, (width // factor, height // factor), interpolation=cv2.INTER_AREA)

@@ -105,18 +105,19 @@ def fit_pose(points: Points) -> Pose:
     aim = (points - centre) / spread
     rotation, scale = _start(model, aim)
     shift = np.zeros(2)
+    # Rows: x and y of every point. Columns: turn about x, y, z; scale; shift.
+    jacobian = np.zeros((68, 2, 6))
+    jacobian[:, 0, 4] = jacobian[:, 1, 5] = 1
     for _ in range(_STEPS):
         turned = model @ rotation.T
         error = (aim - scale * turned[:, :2] - shift).ravel()
-        x, y, z = turned.T
-        zero, one = np.zeros(68), np.ones(68)
-        jacobian = np.stack([  # columns: turn about x, y, z; scale; shift
-            np.stack([zero, scale * z, -scale * y, x, one, zero], axis=1),
-            np.stack([-scale * z, zero, scale * x, y, zero, one], axis=1),
-        ], axis=1).reshape(136, 6)
-        weighted = jacobian * weights[:, None]
+        x, y, z = scale * turned.T
+        jacobian[:, 0, 1], jacobian[:, 0, 2], jacobian[:, 0, 3] = z, -y, turned[:, 0]
+        jacobian[:, 1, 0], jacobian[:, 1, 2], jacobian[:, 1, 3] = -z, x, turned[:, 1]
+        rows = jacobian.reshape(136, 6)
+        weighted = rows * weights[:, None]
         # A trace of damping keeps flat or equal points solvable.
-        step = np.linalg.solve(weighted.T @ jacobian + 1e-6 * np.eye(6), weighted.T @ error)
+        step = np.linalg.solve(weighted.T @ rows + 1e-6 * np.eye(6), weighted.T @ error)
         rotation = _turned(rotation, np.clip(step[:3], -0.5, 0.5))
         scale = max(scale + float(step[3]), 1e-3)
         shift = shift + step[4:]
