@@ -1,7 +1,8 @@
 """Finds spectacles on a face by their shape alone, and says which pixels are rims.
 
 A rim is a line that closes round an eye, the same round both eyes, with a line across the bridge of the nose. Bare
-faces have brows, lids and folds, but no such ring and nothing across the bridge.
+faces have brows, lids and folds, but no such ring and nothing across the bridge. What closes is followed all round:
+where a lash or a brow touches it, the rim goes on as thick as it was.
 """
 
 from __future__ import annotations
@@ -12,179 +13,240 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Mask, Points
+from models.arrays import Mask, Pixels, Points
 from processors.batches import Crop
 from processors.classical import points as parts
-from processors.classical.filters import Plane, blur, f32, reduced, resize, smoothstep, to_lab
+from processors.classical.filters import Plane, blur, f32, luminance, reduced, resize
+from processors.classical.lines import (
+    Way,
+    along,
+    courses,
+    edges,
+    line_strength,
+    normals,
+    pulled_straight,
+    smoothed,
+)
 from processors.classical.notes import once
 from processors.classical.pose import fit_pose
 
 _WORK = 120.0  # eye distance in pixels at which rims are looked for: the finest are about a fiftieth of it
+_STEP = 0.01  # eye distances from column to column of a band
 _ANGLES = 96
-_RADII = np.linspace(0.06, 0.62, 57)  # in eye distances from the eye: half a lens is .25 to .5 wide
-_STEP = float(_RADII[1] - _RADII[0])
-# A line must differ from what lies so far to both sides of it: rims are from a twentieth to a seventh thick.
-_ASIDE = (0.035, 0.07)
-# Contrast is in Lab units. Measured: lines on bare faces reach a median of 4 round the eyes and 6 across the bridge
-# (a profile 16), clear spectacles 15 and 29.
-_RING, _BRIDGE = 6.0, 8.0
-_CAP = 10.0  # a stronger line is no better a rim
-
-
-@dataclass(frozen=True, slots=True)
-class _Strip:
-    """A band of the picture pulled straight: rows along a supposed line, columns across it.
-
-    places: (N, R, 2) pixels. lab: (N, R, 3). line: (N, R) how much a pixel is on a line along the rows.
-    """
-
-    places: NDArray[np.float32]
-    lab: Plane
-    line: Plane
+_RADII = np.arange(0.06, 0.62, _STEP)  # in eye distances from the eye: half a lens is .25 to .5 wide
+_THETA = np.linspace(-np.pi / 2, 1.5 * np.pi, _ANGLES, endpoint=False)
+# From a little above the outer corner, under the eye, to the nose: where a bare face has no brow.
+_SURE = (np.radians(-20) < _THETA) & (np.radians(200) > _THETA)
+# Contrast in Lab units. A line is one from _LINE on, an arm over hair from _ARM. Of ring and bridge the geometric mean
+# counts: measured, it is at most 4.3 on bare faces (Tom Hanks with noise of 10), 9 and more on Grace Hopper however
+# dark or small, and 15 to 50 with dark rims drawn on the bare faces.
+_LINE, _ARM, _SPECTACLES = 3.5, 6.0, 5.5
+_CAP = 10.0  # a line of this contrast counts three quarters, stronger ones at most twice as much
+_BEND = 1.0  # what a line's step aside by one column costs, on the scale of _CAP
+_REACH = 0.12  # eye distances to either side of a line's middle where its edges are looked for
+_LIGHT = 150.0  # luma of skin in usual light
 
 
 def rims_of(crop: Crop) -> Mask | None:
     """(H, W) 0..1 at the crop's size, 1 on rims (and dark lenses); None where there are no spectacles."""
-    small = once(crop, "rims", lambda: _find(crop))
-    return None if small is None else resize(small, crop.pixels.shape[:2])
+    return once(crop, "rims", lambda: _find(crop))
 
 
 def _find(crop: Crop) -> Mask | None:
     size = fit_pose(crop.points).size(crop.points)
-    scale = min(_WORK / size, 1.0)
-    shape, unit = reduced(crop.pixels.shape[:2], scale), size * scale
-    if unit < 24:  # too few pixels for a line
+    if size < 24:  # too few pixels for a line
         return None
-    lab = blur(to_lab(resize(np.asarray(crop.pixels, np.float32), shape)), 0.012 * unit)
-    points = crop.points * scale
-    # Contrast as it would be on skin of usual lightness (L 60): a dark picture's rims are no fainter.
-    skin = parts.fill(shape, points[[1, 15, 30]], points[27:36]) > 0.5
-    if skin.any():
-        lab = f32(lab * np.clip(60 / max(float(np.median(lab[..., 0][skin])), 1.0), 1, 3))
-    bridge = _bridge(lab, points, unit)
-    if float(np.percentile(bridge.line.max(axis=1), 25)) < _BRIDGE:  # most faces are done with here
+    origin, _, _ = parts.upright_axes(crop.points)
+    shape = crop.pixels.shape[:2]
+    x0, y0 = (int(np.clip(origin[i] - size, 0, shape[1 - i])) for i in (0, 1))
+    x1, y1 = (int(np.clip(origin[i] + size, 0, shape[1 - i])) for i in (0, 1))
+    if x1 - x0 < size or y1 - y0 < size / 2:  # the face is hardly in the frame
         return None
-    eyes = [_ring(lab, points, unit, side) for side in (0, 1)]
-    near = [cv2.dilate(np.minimum(eye.line, _CAP * 1.5), np.ones((1, 5), np.uint8)) for eye in eyes]
-    both = np.minimum(near[0], near[1])
-    course = _course(np.minimum(both + 0.25 * (near[0] + near[1]), _CAP), closed=True)
-    strength = both[np.arange(_ANGLES), course][_SURE]
-    if np.median(strength) < _RING or (strength > _RING / 2).mean() < 0.7:
+    found = _in_window(crop.pixels[y0:y1, x0:x1], crop.points - (x0, y0), size)
+    if found is None:
         return None
     mask = np.zeros(shape, np.float32)
+    mask[y0:y1, x0:x1] = found
+    return mask
+
+
+def _in_window(pixels: Pixels, points: Points, size: float) -> Mask | None:
+    """The surroundings of the eyes; size: the eye distance there."""
+    fine, scale = min(2 * _WORK / size, 1.0), min(_WORK / size, 1.0)
+    large = resize(np.asarray(pixels, np.float32), reduced(pixels.shape[:2], fine))
+    small = blur(resize(large, reduced(pixels.shape[:2], scale)), 0.012 * size * scale)
+    light = _light(small, _scaled(points, scale))
+    small = small * light
+    rings = _rings(small, _scaled(points, scale), size * scale)
+    if rings is None:
+        return None
+    picture = _Picture(large * light, fine, size)
+    rings = [_scaled(ring, 1 / scale) for ring in rings]
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    sides = [_outline(picture, ring, 112, closed=True) for ring in rings]
+    for ring, outlines in zip(rings, sides, strict=True):
+        _fill(mask, *outlines)
+        _dark_lens(mask, picture, min(outlines, key=_area), ring)
+    outer = [max(outlines, key=_area) for outlines in sides]
+    arms = [_arm(picture, points, ring, edge) for ring, edge in zip(rings, outer, strict=True)]
+    for way in (_bridge_between(picture, points, outer), *arms):
+        if len(way):
+            low, high = _outline(picture, way, max(len(way), 8), closed=False)
+            _fill(mask, np.vstack([low, high[::-1]]))
+    return f32(mask) * np.float32(1 / 255)
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """pixels: of the window, times `scale` its size, in usual light. size: eye distance in the window's own pixels."""
+
+    pixels: Pixels
+    scale: float
+    size: float
+
+    def at(self, places: NDArray[np.float64]) -> Plane:
+        return pulled_straight(self.pixels, _scaled(places, self.scale))
+
+
+def _rings(small: Pixels, points: Points, unit: float) -> list[Way] | None:
+    """The ways round both eyes; None where there are no spectacles."""
+    line = line_strength(pulled_straight(small, _bridge(points, unit)))
+    over = courses(_soft(line)[None], _BEND, closed=False)[0]
+    bridge = float(np.percentile(line[np.arange(len(over)), over], 25))
+    if bridge < _LINE:  # most faces are done with here
+        return None
+    places = np.stack([_ring(points, unit, side) for side in (0, 1)])
+    line = line_strength(pulled_straight(small, places))
+    for side, eye in enumerate(parts.eyes(points)):
+        line[side][_on_eye(places[side], points, eye, unit)] = 0
+    near = [cv2.dilate(one, np.ones((1, 5), np.uint8)) for one in line]
+    both = np.minimum(near[0], near[1])
+    shared = courses(_soft(both + 0.25 * (near[0] + near[1]))[None], _BEND, closed=True)[0]
+    strength = both[np.arange(_ANGLES), shared][_SURE]
+    ring = float(np.median(strength))
+    if ring < _LINE or ring * bridge < _SPECTACLES**2 or (strength > _LINE / 2).mean() < 0.6:
+        return None
     columns = np.arange(len(_RADII))[None]
-    for eye in eyes:
-        # The rim is the outermost of the lines there: glints and the lens's own edge lie within.
-        band = (columns >= course[:, None] - 4) & (columns <= course[:, None] + 6)
-        own = _course(np.where(band & (eye.line > 0), np.minimum(eye.line, _CAP) + 0.25 * columns, 0), closed=True)
-        alpha = _thickness(eye, own)
-        alpha = np.maximum(alpha, _dark_lens(eye, own))
-        mask = np.maximum(mask, _laid(eye, alpha, shape))
-    over = _course(np.minimum(bridge.line, _CAP), closed=False)
-    mask = np.maximum(mask, _laid(bridge, _thickness(bridge, over), shape))
-    return blur(mask, 0.008 * unit)
+    # The rim is the outermost of the lines there: glints and the lens's own edge lie within.
+    aside = np.maximum(np.abs(columns - shared[:, None] - 1) - 4, 0)
+    own = courses(f32(_soft(line) + 0.05 * columns - 0.5 * aside), _BEND, closed=True)
+    return [places[side][np.arange(_ANGLES), own[side]] for side in (0, 1)]
 
 
-_THETA = np.linspace(-np.pi / 2, 1.5 * np.pi, _ANGLES, endpoint=False)
-# From a little above the outer corner, under the eye, to the nose: where a bare face has no brow.
-_SURE = (np.radians(-20) < _THETA) & (np.radians(200) > _THETA)
+def _bridge_between(picture: _Picture, points: Points, rings: list[Way]) -> Way:
+    """(N, 2) from one ring's inner side to the other's."""
+    origin, across, down = parts.upright_axes(points)
+    heights = (rings[0] - origin) @ down, (rings[1] - origin) @ down
+    # It lies between the tops of the rings and their middles.
+    low, high = min(h.min() for h in heights) / picture.size, max(h.mean() for h in heights) / picture.size
+    v = np.arange(low - 0.03, high + 0.03, _STEP) * picture.size
+    sides = []
+    for ring, inward in zip(rings, (1, -1), strict=True):
+        aside = (ring - origin) @ np.column_stack([across, down])
+        half = aside[(aside[:, 0] - aside[:, 0].mean()) * inward > 0]
+        half = half[half[:, 1].argsort()]
+        sides.append(np.interp(v, half[:, 1], half[:, 0]))
+    share = np.linspace(0, 1, 12)[:, None]
+    places = origin + (sides[0] + share * (sides[1] - sides[0]))[..., None] * across + v[None, :, None] * down
+    line = line_strength(picture.at(places))
+    way = places[np.arange(12), courses(_soft(line)[None], 3 * _BEND, closed=False)[0]]
+    into = 0.02 * picture.size * across
+    return np.vstack([way[:1] - into, way, way[-1:] + into])
 
 
-def _sampled(lab: Plane, places: NDArray[np.float64], unit: float, step: float) -> _Strip:
-    where = places.astype(np.float32)
-    strip = cv2.remap(lab, where[..., 0], where[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    line = np.zeros(strip.shape[:2], np.float32)
-    for aside in _ASIDE:
-        reach = round(aside / step)
-        padded = np.pad(strip, ((0, 0), (reach, reach), (0, 0)), mode="edge")
-        one, other = strip - padded[:, :-2 * reach], strip - padded[:, 2 * reach:]
-        a, b = np.linalg.norm(one, axis=2), np.linalg.norm(other, axis=2)
-        # A line differs in the same way from both sides; the edge of a shadow differs in opposite ways.
-        alike = np.clip((one * other).sum(axis=2) / np.maximum(a * b, 1e-3), 0, 1)
-        line = np.maximum(line, np.minimum(a, b) * alike)
-    return _Strip(where, f32(strip), f32(line))
+def _arm(picture: _Picture, points: Points, ring: Way, outer: Way) -> Way:
+    """(N, 2) from within the ring outwards, as far as a line goes on beyond its outer edge; empty where none does."""
+    origin, across, down = parts.upright_axes(points)
+    aside = (ring - origin) @ np.column_stack([across, down]) / picture.size
+    outward = np.sign(aside[:, 0].mean())
+    middle, edge = (float(((way - origin) @ across * outward).max()) / picture.size for way in (ring, outer))
+    u = np.arange(middle - 0.06, edge + 0.30, 0.02)
+    v = np.arange(aside[:, 1].min() - 0.05, aside[:, 1].mean() + 0.05, _STEP)
+    places = origin + (u * outward * picture.size)[:, None, None] * across + (v * picture.size)[None, :, None] * down
+    line = line_strength(picture.at(places))
+    course = courses(_soft(line)[None], _BEND, closed=False)[0]
+    rows = np.arange(len(u))
+    faint = (line[rows, course] < _ARM) & (u > edge + 0.02)
+    stop = int(faint.argmax()) if faint.any() else len(u)
+    return np.asarray(places[rows, course][:stop if u[stop - 1] > edge + 0.04 else 0])
 
 
-def _ring(lab: Plane, points: Points, unit: float, side: int) -> _Strip:
-    """The surroundings of one eye in polar form, from the top outwards, down and in: alike for both eyes."""
+def _dark_lens(mask: NDArray[np.uint8], picture: _Picture, inner: Way, ring: Way) -> None:
+    """All within the ring where the lens is dark: less than half as light as what lies round it."""
+    centre = ring.mean(axis=0)
+    within = centre + np.linspace(0.2, 0.8, 7)[None, :, None] * (ring - centre)[:, None]
+    beyond = centre + np.linspace(1.3, 1.5, 3)[None, :, None] * (ring - centre)[:, None]
+    if np.median(picture.at(within)[..., 0]) < 0.5 * np.median(picture.at(beyond)[..., 0]):
+        _fill(mask, inner)
+
+
+def _soft(line: Plane) -> Plane:
+    """A much stronger line is hardly better a rim."""
+    return f32(1.5 * _CAP * line / (line + _CAP))
+
+
+def _scaled(places: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    """Pixel places in a picture `scale` times the size."""
+    return np.asarray((places + 0.5) * scale - 0.5)
+
+
+def _light(pixels: Pixels, points: Points) -> np.float32:
+    """What brings skin to usual light: a dark picture's rims are no fainter."""
+    skin = parts.fill(pixels.shape[:2], points[[1, 15, 30]], points[27:36]) > 0.5
+    usual = _LIGHT / max(float(np.median(luminance(pixels)[skin])), 1.0) if skin.any() else 1.0
+    return np.float32(np.clip(usual, 1, 4))
+
+
+def _ring(points: Points, unit: float, side: int) -> NDArray[np.float64]:
+    """(N, R, 2) surroundings of one eye in polar form, from the top outwards, down and in: alike for both eyes."""
     _, across, down = parts.upright_axes(points)
     outward = across * (1 if side else -1)
     centre = parts.eyes(points)[side].mean(axis=0) + 0.04 * unit * down
     ways = np.cos(_THETA)[:, None] * outward + np.sin(_THETA)[:, None] * down
-    strip = _sampled(lab, centre + ways[:, None] * (_RADII * unit)[None, :, None], unit, _STEP)
-    eye = 1 / np.sqrt((np.cos(_THETA) / 0.20) ** 2 + (np.sin(_THETA) / 0.12) ** 2)
-    strip.line[_RADII[None] < eye[:, None]] = 0  # lids and lashes
-    return strip
+    return np.asarray(centre + ways[:, None] * (_RADII * unit)[None, :, None])
 
 
-def _bridge(lab: Plane, points: Points, unit: float) -> _Strip:
-    """From one eye's inner side to the other's, across the nose; columns run down the face."""
+def _on_eye(places: NDArray[np.float64], points: Points, eye: Points, unit: float) -> NDArray[np.bool_]:
+    """Where lids and lashes are."""
+    _, across, down = parts.upright_axes(points)
+    aside = (places - eye.mean(axis=0)) / unit
+    half = np.ptp(eye @ across) / 2 / unit + 0.035  # a face turned away has narrow eyes
+    return np.asarray(((aside @ across) / half) ** 2 + ((aside @ down) / 0.08) ** 2 < 1)
+
+
+def _bridge(points: Points, unit: float) -> NDArray[np.float64]:
+    """(N, R, 2) from one eye's inner side to the other's, across the nose; columns run down the face."""
     origin, across, down = parts.upright_axes(points)
-    u, v = np.linspace(-0.09, 0.09, 19), np.arange(-0.30, 0.30, _STEP)
-    return _sampled(lab, origin + (u * unit)[:, None, None] * across + (v * unit)[None, :, None] * down, unit, _STEP)
+    u, v = np.linspace(-0.06, 0.06, 13), np.arange(-0.30, 0.30, _STEP)
+    return np.asarray(origin + (u * unit)[:, None, None] * across + (v * unit)[None, :, None] * down)
 
 
-def _course(line: Plane, closed: bool) -> NDArray[np.intp]:
-    """(N,) the column of the strongest smooth line through the rows (dynamic programming)."""
-    value = line
-    rows = np.vstack([value, value, value]) if closed else value
-    index = np.arange(value.shape[1])
-    bend = 2.5 * np.abs(index[:, None] - index[None]) ** 1.5
-    best, back = rows[0], np.zeros(rows.shape, np.intp)
-    for i in range(1, len(rows)):
-        reached = best[None] - bend
-        back[i] = reached.argmax(axis=1)
-        best = reached.max(axis=1) + rows[i]
-    course = np.zeros(len(rows), np.intp)
-    course[-1] = int(best.argmax())
-    for i in range(len(rows) - 1, 0, -1):
-        course[i - 1] = back[i, course[i]]
-    return course[len(value):2 * len(value)] if closed else course
+def _outline(picture: _Picture, way: Way, count: int, closed: bool) -> tuple[Way, Way]:
+    """The two sides of a line, (N, 2) each."""
+    way = along(smoothed(way, 1.0, closed), count, closed)
+    across = smoothed(normals(way, closed), 2.0, closed)
+    step = max(_STEP * picture.size, 1 / picture.scale)
+    reach = max(round(_REACH * picture.size / step), 3)
+    offsets = np.arange(-2 * reach, 2 * reach + 1) * step
+    lab = picture.at(way[:, None] + across[:, None] * offsets[None, :, None])
+    middle = np.full(count, 2 * reach)
+    if closed:  # a ring was found with the eye as its centre: its middle is found better straight across it
+        near = slice(2 * reach - reach // 2, 2 * reach + reach // 2 + 1)
+        middle = near.start + courses(_soft(line_strength(lab))[None, :, near], _BEND, closed)[0]
+    rows = np.arange(count)[:, None]
+    lab = lab[rows, middle[:, None] + np.arange(-reach, reach + 1)]
+    far = edges(lab, max(round(0.1 * count), 2), closed) + 0.5
+    moved = offsets[middle]
+    low, high = smoothed(np.column_stack([moved - far[0] * step, moved + far[1] * step]), 1.0, closed).T
+    return way + across * low[:, None], way + across * high[:, None]
 
 
-def _thickness(strip: _Strip, course: NDArray[np.intp]) -> Plane:
-    """(N, R) 0..1: how far each pixel near the line has the line's colour rather than that beside it."""
-    rows, width = np.arange(len(course)), strip.lab.shape[1]
-    reach = round(0.09 / _STEP)
-    alpha = np.zeros((len(course), width), np.float32)
-    core = strip.lab[rows, course]
-    for step in (1, -1):
-        beside = strip.lab[rows, np.clip(course + step * reach, 0, width - 1)]
-        way = core - beside
-        length = np.linalg.norm(way, axis=1)
-        share = ((strip.lab - beside[:, None]) * way[:, None]).sum(axis=2) / np.maximum(length**2, 1.0)[:, None]
-        likeness = smoothstep((share - np.float32(0.3)) / np.float32(0.4))
-        likeness *= smoothstep(np.asarray(length / 4 - 0.5, np.float32))[:, None]
-        run = np.minimum.accumulate(  # outwards it only falls: what comes after a gap is something else
-            np.stack([likeness[rows, np.clip(course + step * k, 0, width - 1)] for k in range(reach)], axis=1), axis=1)
-        # A rim is about as thick as a little further along; a glint or a fold beside it is not rim.
-        thick = run.sum(axis=1)
-        usual = np.median(np.stack([np.roll(thick, k) for k in range(-6, 7)], axis=1), axis=1)
-        for k in range(reach):
-            now = course + step * k
-            fits = (now >= 0) & (now < width)
-            some = run[:, k] * np.clip(1.3 * usual + 1.0 - k, 0, 1)
-            alpha[rows[fits], now[fits]] = np.maximum(alpha[rows[fits], now[fits]], some[fits])
-    return alpha
+def _area(outline: Way) -> float:
+    return float(cv2.contourArea(f32(outline)))
 
 
-def _dark_lens(strip: _Strip, course: NDArray[np.intp]) -> Plane:
-    """All within the ring where the lens is dark: less than half as light as what lies round it."""
-    columns = np.arange(strip.lab.shape[1])[None]
-    within, beyond = columns < course[:, None], columns > course[:, None] + round(_ASIDE[1] / _STEP)
-    lightness = strip.lab[..., 0]
-    if not within.any() or not beyond.any() or \
-            np.median(lightness[within]) > 0.5 * np.median(lightness[beyond]):
-        return np.zeros(lightness.shape, np.float32)
-    return within.astype(np.float32)
-
-
-def _laid(strip: _Strip, alpha: Plane, shape: tuple[int, int]) -> Mask:
-    """A strip's alpha back in the picture: its cells as small quadrilaterals would leave gaps, so each pixel near a
-    cell takes the largest alpha of its cells."""
-    mask = np.zeros(shape, np.float32)
-    places = np.rint(strip.places).astype(np.intp)
-    x, y = places[..., 0].ravel(), places[..., 1].ravel()
-    inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
-    np.maximum.at(mask, (y[inside], x[inside]), alpha.ravel()[inside])
-    return f32(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)))
+def _fill(mask: NDArray[np.uint8], *outlines: Way) -> None:
+    """What lies within an odd number of the outlines is set."""
+    one = np.zeros_like(mask)
+    cv2.fillPoly(one, [np.rint(outline * 16).astype(np.int32) for outline in outlines], 255, cv2.LINE_AA, 4)
+    np.maximum(mask, one, out=mask)
