@@ -171,11 +171,11 @@ class Engine:
         return Rendered(frame, target, recipe, _edit(ran, self.registry), tuple(regions), remarks)
 
     def save(self, rendered: Rendered, output: Path, *, overwrite: bool = False,
-             inputs: Sequence[Path] = ()) -> Written:
-        """Writes a rendered picture whole or not at all. Raises OutputError."""
+             inputs: Sequence[Path] = (), companions: Sequence[tuple[Path, bytes]] = ()) -> Written:
+        """Writes a rendered picture, and its companions, whole or not at all. Raises OutputError."""
         settings = rendered.recipe.output
         return write_picture(rendered.frame, rendered.target, output, edit=rendered.edit, format=settings.format,
-                             quality=settings.quality, overwrite=overwrite, inputs=inputs)
+                             quality=settings.quality, overwrite=overwrite, inputs=inputs, companions=companions)
 
     def check_output(self, output: Path, *, overwrite: bool = False, inputs: Sequence[Path] = ()) -> None:
         """What `save` would refuse, before any work is done. Raises OutputError."""

@@ -35,6 +35,18 @@ class Input(_Model):
     path: str | None = None
 
 
+def input_of(id: str, name: str, path: Path | None) -> Input:
+    """A file as recipes name it. JSON holds no file names that are not Unicode: such a name is spelt out, and where
+    the file lies is left out."""
+    seen = str(path.absolute()) if path else None
+    return Input(id=id, name=spelt(name), path=seen if seen == spelt(seen or "") else None)
+
+
+def spelt(text: str) -> str:
+    """Text with bytes that are not Unicode (`os.fsdecode` keeps them as lone surrogates) as backslash and number."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Photo(Input):
     """One photo of a source. face: number of the face that is meant, or None for the largest."""
 

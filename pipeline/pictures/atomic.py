@@ -127,5 +127,11 @@ def exists(path: Path) -> OutputError:
 
 
 def no_folder(path: Path) -> OutputError:
-    return OutputError(f"{path} cannot be written: there is no folder {path.parent}.", subject=str(path),
-                       code="OUTPUT.NO_FOLDER", remedy="Make the folder, or save elsewhere.")
+    """Why no file can be made there: no folder, a file in its place, or one that takes no files (`/proc`)."""
+    folder = path.parent
+    if folder.is_dir():
+        return OutputError(f"{path} cannot be written: the folder {folder} takes no files.", subject=str(path),
+                           remedy="Save to a folder that you may write to.")
+    why = f"{folder} is a file, not a folder" if folder.exists() else f"there is no folder {folder}"
+    return OutputError(f"{path} cannot be written: {why}.", subject=str(path), code="OUTPUT.NO_FOLDER",
+                       remedy="Make the folder, or save elsewhere.")

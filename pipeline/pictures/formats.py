@@ -124,8 +124,9 @@ def suffix_format(path: Path) -> str:
     """The format that a file name's suffix asks for. Raises OutputError OUTPUT.FORMAT for an unknown suffix."""
     found = _BY_SUFFIX.get(path.suffix.lower())
     if found is None:
-        ending = f"ends in {path.suffix}" if path.suffix else "has no ending"
-        raise OutputError(f"{path} {ending}, which is not a picture format that can be written.", subject=str(path),
+        why = (f"ends in {path.suffix}, which is not a picture format that can be written" if path.suffix
+               else "has no ending that says which picture format to write")
+        raise OutputError(f"{path} {why}.", subject=str(path),
                           code="OUTPUT.FORMAT", remedy=f"End its name in one of {KNOWN}.")
     return found
 

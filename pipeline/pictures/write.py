@@ -29,6 +29,8 @@ def check_output(output: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
                           subject=str(output), remedy="Choose another name.") from error
     if not output.parent.is_dir():
         raise atomic.no_folder(output)
+    if not output.name:
+        raise OutputError("No output is named.", subject=str(output), remedy="Name a file.")
     if status is not None:
         _check_present(output, status, overwrite, inputs)
     if not os.access(os.path.realpath(output.parent), os.W_OK | os.X_OK):
@@ -52,12 +54,14 @@ def _check_present(output: Path, status: os.stat_result, overwrite: bool, inputs
 
 
 def write_picture(frame: Frame, like: Picture, output: Path, *, edit: Edit, format: str | None = None,
-                  quality: int | None = None, overwrite: bool = False, inputs: Sequence[Path] = ()) -> Written:
+                  quality: int | None = None, overwrite: bool = False, inputs: Sequence[Path] = (),
+                  companions: Sequence[tuple[Path, bytes]] = ()) -> Written:
     """Writes a frame as a picture like its input: samples, colour profile, metadata and way of coding.
 
     format: a key of formats.FORMATS; else the output's suffix decides, and where it has none the input's format.
     quality: 1..100 for lossy formats; None means the input's own for a JPEG that was one, else the format's usual.
-    inputs: files never to be replaced. Raises OutputError (see check_output), OUTPUT.FORMAT, DISK.FULL.
+    inputs: files never to be replaced. companions: other files that are written with it, all of them or none.
+    Raises OutputError (see check_output), OUTPUT.FORMAT, DISK.FULL.
     """
     chosen = format or (suffix_format(output) if output.suffix else like.format)
     if chosen not in FORMATS:
@@ -70,5 +74,5 @@ def write_picture(frame: Frame, like: Picture, output: Path, *, edit: Edit, form
     if beside is not None and coded.sidecar is not None:
         check_output(beside, overwrite, inputs)
         files.insert(0, (beside, coded.sidecar))
-    atomic.write_all(files, overwrite=overwrite)
+    atomic.write_all([*companions, *files], overwrite=overwrite)
     return Written(output, len(coded.data), chosen, beside, coded.notes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast, get_args
 
-from pipeline.recipe import Anonymise, AnonymiseStyle, Choice, Keep, RunEffects, UseSource
+from pipeline.recipe import Anonymise, AnonymiseStyle, Choice, Keep, RunEffects, UseSource, spelt
 from studio.commands.faults import UsageError
 
 WORDS = ("keep", "effects", *get_args(AnonymiseStyle))
@@ -28,7 +28,7 @@ class SourceWords:
 def parse_source(text: str) -> SourceWords:
     """A text that is a file's name as it stands is that file, whatever signs it holds; else NAME= and #N are read."""
     if _is_file(text):
-        return SourceWords(Path(text).stem, Path(text))
+        return SourceWords(spelt(Path(text).stem), Path(text))
     name, equals, rest = text.partition("=")
     # A sign after a folder's name belongs to the path: `a=b/ann.jpg` is a file in the folder `a=b`.
     named = bool(equals) and "/" not in name and "\\" not in name
@@ -37,7 +37,7 @@ def parse_source(text: str) -> SourceWords:
         raise UsageError(f"--source {text!r} is not [NAME=]FILE.", subject=text,
                          remedy="Write for example --source Ann=ann.jpg.")
     path, face = _with_face(file)
-    found = name.strip() if named else path.stem
+    found = spelt(name.strip() if named else path.stem)
     if len(found) > 80:
         raise UsageError(f"The name {found[:20]!r}… is longer than 80 characters.", subject=found,
                          remedy="Give a shorter one: --source NAME=FILE.")
@@ -68,6 +68,7 @@ def by_name(sources: Sequence[SourceWords]) -> dict[str, list[SourceWords]]:
 
 def parse_map(text: str, names: Sequence[str]) -> tuple[dict[int, Choice], Choice | None]:
     """Who gets what by number, and what everyone else gets (None: not said). Raises UsageError in words."""
+    text = spelt(text)  # as the names are
     people: dict[int, Choice] = {}
     others: Choice | None = None
     # Commas separate only where a number or `others` follows, so that a name may hold one.

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models.face import Box
 from pipeline.analysis import Analysis
 from pipeline.engine import Engine, Rendered, Source, changes_anybody
 from pipeline.pictures import Picture, Written, suffix_format
-from pipeline.pictures.atomic import write_all
-from pipeline.recipe import Choice, Input, Keep, Output, Photo, Recipe, RunEffects, SourceInput, UseSource, read_recipe
+from pipeline.recipe import (
+    Anonymise,
+    Choice,
+    Input,
+    Keep,
+    Output,
+    Photo,
+    Recipe,
+    RunEffects,
+    SourceInput,
+    UseSource,
+    input_of,
+    read_recipe,
+)
 from pipeline.version import VERSION
 from studio.commands.chain import Chain, chain_from_flags, needs_source
 from studio.commands.faults import DONE, UsageError
@@ -58,9 +72,8 @@ def render(args: Namespace, terminal: Terminal) -> int:
     _check_people(recipe, analysis, target)
     rendered = engine.render(recipe, target, sources, progress=progress, cancelled=terminal.stop.is_set)
     progress(1.0, "write")
-    written = engine.save(rendered, args.output, overwrite=args.overwrite, inputs=inputs)
-    if args.save_recipe is not None:
-        write_all([(args.save_recipe, recipe.to_json().encode())], overwrite=args.overwrite)
+    recipes = [] if args.save_recipe is None else [(args.save_recipe, recipe.to_json().encode())]
+    written = engine.save(rendered, args.output, overwrite=args.overwrite, inputs=inputs, companions=recipes)
     _tell(terminal, rendered, written, analysis, sources)
     return DONE
 
@@ -89,12 +102,14 @@ def _check_outputs(engine: Engine, args: Namespace, inputs: Sequence[Path]) -> N
     suffix_format(args.output)
     engine.check_output(args.output, overwrite=args.overwrite, inputs=inputs)
     if args.save_recipe is not None:
-        engine.check_output(args.save_recipe, overwrite=args.overwrite, inputs=[*inputs, args.output])
+        if os.path.realpath(args.save_recipe) == os.path.realpath(args.output):
+            raise UsageError(f"--output and --save-recipe are both {args.output}.", subject=str(args.output),
+                             remedy="Give the recipe a name of its own.")
+        engine.check_output(args.save_recipe, overwrite=args.overwrite, inputs=inputs)
 
 
 def _input(picture: Picture) -> Input:
-    return Input(id=picture.id, name=Path(picture.name).name,
-                 path=str(picture.path.absolute()) if picture.path else None)
+    return input_of(picture.id, Path(picture.name).name, picture.path)
 
 
 def _source_input(source: Source, wanted: Wanted) -> SourceInput:
@@ -140,6 +155,10 @@ def _check_people(recipe: Recipe, analysis: Analysis, target: Picture) -> None:
     if unknown and numbers:
         raise _who(f"{target.name} has no person {unknown[0]}.", [s.name for s in recipe.sources], analysis,
                    code="RECIPE.NO_SUCH_PERSON")
+    hidden = any(isinstance(choice, Anonymise) for choice in (*recipe.cast.values(), recipe.everyone))
+    if not hidden and not any(effect.on for effect in recipe.effects):
+        raise UsageError("The chain has no effects: there is nothing to do.", code="RECIPE.NOTHING_TO_DO",
+                         remedy="Name some with --preset or --effects.")
     if not changes_anybody(recipe):
         raise UsageError("Everybody would be kept as they are: there is nothing to do.", code="RECIPE.NOTHING_TO_DO",
                          remedy="Say who gets what with --map.")
@@ -152,6 +171,14 @@ def _who(message: str, names: Sequence[str], analysis: Analysis, code: str = "US
                       data={"faces": [face_data(report) for report in analysis.faces]})
 
 
+def _changed(rendered: Rendered, box: Box) -> bool:
+    """Whether any pixel in a face's box differs: an effect may have had nothing to do."""
+    rows, columns = (slice(max(int(low), 0), max(int(high) + 1, 0)) for low, high in ((box.y0, box.y1),
+                                                                                     (box.x0, box.x1)))
+    before, after = rendered.target.frame.samples[rows, columns], rendered.frame.samples[rows, columns]
+    return bool((before != after).any())
+
+
 def _tell(terminal: Terminal, rendered: Rendered, written: Written, analysis: Analysis,
           sources: dict[str, Source]) -> None:
     notes = [*rendered.target.notes, *written.notes]
@@ -160,7 +187,8 @@ def _tell(terminal: Terminal, rendered: Rendered, written: Written, analysis: An
     for number, remarks in sorted(rendered.remarks.items()):
         for remark in remarks:
             terminal.note(f"{f'Face {number}' if number else rendered.target.name}: {remark.words}")
-    changed = [r.number for r in analysis.faces if not isinstance(rendered.recipe.choice_for(r.number), Keep)]
+    changed = [r.number for r in analysis.faces if not isinstance(rendered.recipe.choice_for(r.number), Keep)
+               and _changed(rendered, r.face.box)]
     data = {
         "output": str(written.path), "format": written.format, "bytes": written.bytes,
         "width": rendered.frame.width, "height": rendered.frame.height,

@@ -14,7 +14,7 @@ import pytest
 
 import studio.commands.look
 from models.errors import Cancelled, MediaError
-from studio.commands.terminal import Terminal, printable
+from studio.commands.terminal import Terminal, as_text, printable
 from tests.door.conftest import Call
 
 
@@ -108,6 +108,28 @@ def test_names_that_the_terminals_encoding_lacks_are_escaped() -> None:
     narrow = io.TextIOWrapper(raw, encoding="ascii")
     Terminal(as_json=True, out=narrow, err=io.StringIO()).answer({"file": "简\udc80.png"}, "")
     assert json.loads(raw.getvalue().decode("ascii")) == {"file": "简\udc80.png"}
+
+
+def test_arrays_of_numbers_take_one_line_and_words_are_left_as_they_are() -> None:
+    data = {"a": [[1, -2.5], [1e-07, 3]], "b": ["x", "y"], "c": "[\n  1,\n  2\n]", "d": [], "e": [{"f": [4]}]}
+    text = as_text(data)
+    assert json.loads(text) == data
+    assert [line.strip() for line in text.splitlines()[1:5]] == ['"a": [', "[1, -2.5],", "[1e-07, 3]", "],"]
+    assert '"f": [4]' in text
+
+
+@pytest.mark.parametrize(("value", "words"), [(-0.4, "0°"), (0.4, "0°"), (-0.6, "-1°"), (12.3, "+12°")])
+def test_nought_degrees_have_no_sign(value: float, words: str) -> None:
+    assert studio.commands.look.degrees(value) == words
+
+
+def test_closed_streams_do_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    deaf = Terminal()
+    deaf.progress(0.5, "Looking for faces")
+    deaf.note("to nobody")
+    deaf.answer({}, "to nobody")
 
 
 def test_progress_shows_on_a_terminal_with_the_time_left_and_is_wiped_before_words(

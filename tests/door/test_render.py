@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import pytest
 
 from models.arrays import Pixels
 from pipeline.pictures import read_provenance
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, RunEffects
 from tests.conftest import read_bgr
 from tests.door.conftest import WEBUI, Call
 
@@ -219,8 +220,52 @@ def test_what_is_there_is_replaced_only_when_that_is_said(call: Door, folder: Pa
     assert not (folder / "new.png").exists()
     source = call(*words, folder / "astronaut.png", "--overwrite")
     assert (source.code, source.last.partition(":")[0]) == (1, "OUTPUT.IS_INPUT")
+    both = call(*words, out, "--save-recipe", folder / ".." / folder.name / out.name, "--overwrite")
+    assert (both.code, both.last.partition(":")[0]) == (2, "USAGE.INVALID")
+    assert out.read_bytes() == b"mine"
     assert call(*words, out, "--overwrite").code == 0
     assert out.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_picture_and_recipe_are_written_both_or_neither(call: Door, folder: Path,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        if os.readlink(f"/proc/self/fd/{descriptor}").startswith(str(folder / "recipes")):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    (folder / "recipes").mkdir()
+    monkeypatch.setattr(os, "fsync", full)
+    done = call("render", "--target", folder / "hopper.jpg", "--map", "1=solid", "--output", folder / "out.png",
+                "--save-recipe", folder / "recipes" / "r.json")
+    assert (done.code, done.last.partition(":")[0]) == (1, "DISK.FULL")
+    assert not (folder / "out.png").exists()
+    assert list((folder / "recipes").iterdir()) == []
+
+
+def test_a_chain_that_does_nothing_is_not_said_to_have_changed_anybody(call: Door, folder: Path) -> None:
+    words = ("render", "--source", folder / "astronaut.png", "--target", folder / "hopper.jpg", "--output",
+             folder / "out.png")
+    assert call(*words, "--effects", " , ").code == 2
+    off = Recipe().with_effects(())
+    (folder / "r.json").write_text(off.model_copy(update={"everyone": RunEffects()}).to_json())
+    none = call(*words[:1], *words[3:], "--recipe", folder / "r.json")
+    assert (none.code, none.last.partition(":")[0]) == (2, "RECIPE.NOTHING_TO_DO")
+    assert not (folder / "out.png").exists()
+    alone = call(*words, "--effects", "hull")
+    assert alone.code == 0
+    assert "0 faces changed of 1 found" in alone.out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take no such names")
+def test_a_file_name_that_is_not_unicode_works_and_is_spelt_out(call: Door, folder: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    shutil.copy(folder / "astronaut.png", folder / f"{odd}.png")
+    done = call("render", "--source", folder / f"{odd}.png", "--target", folder / f"{odd}.png", "--map", f"1={odd}",
+                "--effects", "geometric,hull,feather", "--output", folder / "out.png", "--save-recipe",
+                folder / "r.json")
+    assert done.code == 0, done.err
+    saved = json.loads((folder / "r.json").read_text())
+    assert (saved["target"]["name"], saved["target"]["path"]) == ("caf\\udce9.png", None)
 
 
 @pytest.mark.parametrize(("name", "code"), [("out.gif", "OUTPUT.FORMAT"), ("out", "OUTPUT.FORMAT"),

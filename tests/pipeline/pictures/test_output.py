@@ -79,6 +79,17 @@ def test_what_is_no_place_for_a_picture(picture: Picture, tmp_path: Path) -> Non
     nothing_left(tmp_path, "in.png", "folder.png", "pipe.png")
 
 
+def test_a_folder_that_is_there_and_takes_no_files_is_not_said_to_be_missing(
+        picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> int:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")  # what /proc answers
+
+    monkeypatch.setattr(os, "open", none)
+    with pytest.raises(OutputError, match="takes no files") as raised:
+        write_picture(picture.frame, picture, tmp_path / "out.png", edit=m.SWAP)
+    assert raised.value.code == "OUTPUT.UNWRITABLE"
+
+
 def test_suffixes_count_in_any_case() -> None:
     assert [suffix_format(Path(f"a.{s}")) for s in ("JPG", "jpeg", "TIF", "Heif", "avif")] == \
         ["jpeg", "jpeg", "tiff", "heic", "avif"]
