@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.arrays import Mask, Pixels, Points
 from processors.batches import Crop
 from processors.classical import points as parts
-from processors.classical.filters import Plane, blur, f32, luminance, reduced, resize
+from processors.classical.filters import Plane, blur, f32, grown, luminance, reduced, resize, shrunk
 from processors.classical.lines import (
     Way,
     along,
@@ -44,6 +44,7 @@ _LINE, _ARM, _SPECTACLES = 3.5, 6.0, 5.5
 _CAP = 10.0  # a line of this contrast counts three quarters, stronger ones at most twice as much
 _BEND = 1.0  # what a line's step aside by one column costs, on the scale of _CAP
 _REACH = 0.12  # eye distances to either side of a line's middle where its edges are looked for
+_CORNER = 0.04  # eye distances: half the width of corners that are frame
 _LIGHT = 150.0  # luma of skin in usual light
 
 
@@ -93,7 +94,13 @@ def _in_window(pixels: Pixels, points: Points, size: float) -> Mask | None:
         if len(way):
             low, high = _outline(picture, way, max(len(way), 8), closed=False)
             _fill(mask, np.vstack([low, high[::-1]]))
-    return f32(mask) * np.float32(1 / 255)
+    drawn = f32(mask) * np.float32(1 / 255)
+    # Where an arm or the bridge starts, a frame is broader than either: narrow corners between them are frame.
+    lenses = np.zeros_like(mask)
+    for outlines in sides:
+        _fill(lenses, min(outlines, key=_area))
+    reach = _CORNER * size
+    return np.maximum(drawn, np.where(lenses > 0, 0, shrunk(grown(drawn, reach), reach)))
 
 
 @dataclass(frozen=True, slots=True)
