@@ -245,16 +245,16 @@ async def _faces_of(tab: TabSession, picture: Picture, looking: Looking) -> Step
 async def _learn(tab: TabSession) -> Steps:
     """Every source's descriptor, and the faces in each of its photos to pick from."""
     for wanted in tab.recipe.sources:
+        photos = [(tab.pictures[p.id], p.face) for p in wanted.photos if p.id in tab.pictures]
+        for picture, _face in photos:
+            async for step in _faces_of(tab, picture, Looking()):
+                yield step
         if tab.source_for(wanted) is not None:
             continue
-        photos = [(tab.pictures[p.id], p.face) for p in wanted.photos if p.id in tab.pictures]
         learned: list[Source] = []
         async for step in _run(tab, "learning", _learner(tab, wanted.name, photos), learned, photos_key(wanted)):
             yield step
         tab.keep_source(wanted, learned[0])
-        for picture, _face in photos:
-            async for step in _faces_of(tab, picture, Looking()):
-                yield step
         yield EVERYTHING
 
 

@@ -18,6 +18,8 @@
   // Words that the program gives in English, in this language where it has them.
   L.or = (key, english, values = {}) =>
     (window.LikenessWords[L.language][key] === undefined ? english : L.t(key, values));
+  // A whole sentence that the program gives in English, where no code goes with it.
+  L.say = (english) => L.or(`say.${english}`, english);
   L.remark = (remark) => {
     const rounded = Object.fromEntries(Object.entries(remark.values).map(([name, value]) =>
       [name, typeof value === "number" ? Math.round(name === "share" ? value * 100 : value) : value]));

@@ -73,7 +73,7 @@
   const looking = (view) => {
     const set = (change) => L.ask({ do: "look", ...view.looking, ...change });
     return h("details.looking", { open: L.lookingOpen, ontoggle: (event) => { L.lookingOpen = event.target.open; } },
-      h("summary", { "data-key": "looking" }, t("look.title")),
+      h("summary", { id: "looking-summary", "data-key": "looking" }, t("look.title")),
       L.toggle({ id: "look-small", label: t("look.small"), value: view.looking.small, set: (small) => set({ small }) }),
       L.toggle({ id: "look-turned", label: t("look.turned"), value: view.looking.turned, set: (turned) => set({ turned }) }));
   };

@@ -3,15 +3,30 @@
   const L = window.Likeness;
   const { h, t } = L;
 
-  const row = (one) => h(`tr.state-${one.state}`, { "data-check": one.name },
-    h("th", { scope: "row" }, L.or(`check.${one.name}`, one.name)),
+  const short = (providers) => providers.map((one) => (one.name ?? one).replace("ExecutionProvider", "")).join(", ");
+  const nameOf = (one, licences) => {
+    const model = licences.find(({ file }) => file === one.values?.file);
+    if (model) return L.say(model.name);
+    return L.or(`check.${one.name}`, one.name === "ffmpeg" ? one.name : one.name[0].toUpperCase() + one.name.slice(1));
+  };
+  // A row's values in figures and names, for languages that say its words in their own way.
+  const valuesOf = ({ values = {} }) => ({ ...values,
+    size: `${((values.bytes ?? 0) / 1e6).toFixed(1)} MB`, free: `${((values.free_bytes ?? 0) / 1e9).toFixed(1)} GB`,
+    seconds: (values.seconds ?? 0).toFixed(1), graphics: (values.graphics ?? []).join(", ") || "–",
+    licence: L.say(values.licence ?? ""), terms: L.say(values.terms ?? ""), usable: short(values.usable ?? []) || "–",
+    broken: short((values.tried ?? []).filter((one) => !one.works)) || "–" });
+  const wordsOf = (one) => (one.values?.code ? one.words :
+    L.or(`check.${one.values?.slot ? "model" : one.name}.${one.state}`, one.words, valuesOf(one)));
+
+  const row = (one, licences) => h(`tr.state-${one.state}`, { "data-check": one.name },
+    h("th", { scope: "row" }, nameOf(one, licences)),
     h("td.state", {}, L.icon(one.state === "ok" ? "check" : "warning"), t(`check.state.${one.state}`)),
-    h("td", {}, one.words, one.remedy ? h("p.remedy", {}, one.remedy) : null));
+    h("td", {}, wordsOf(one), one.remedy ? h("p.remedy", {}, L.say(one.remedy)) : null));
 
   const TERMS = { yes: "licence.commercial", no: "licence.no_commercial", unclear: "licence.unclear" };
   const licence = (one) => h("li", { "data-file": one.file },
-    h("b", {}, one.name), h(`span.terms${one.commercial === "yes" ? "" : ".no"}`, {}, t(TERMS[one.commercial])),
-    h("p", {}, one.licence), h("p", {}, one.terms), h("code", {}, one.file));
+    h("b", {}, L.say(one.name)), h(`span.terms${one.commercial === "yes" ? "" : ".no"}`, {}, t(TERMS[one.commercial])),
+    h("p", {}, L.say(one.licence)), h("p", {}, L.say(one.terms)), h("code", {}, one.file));
 
   L.part("system", {
     draw(root, view) {
@@ -20,7 +35,7 @@
       L.fill(root, h("div.page", {},
         h("h1", {}, t("system.title")),
         h("p.lead", {}, t("system.words")),
-        view.rows ? h("table.checks", { id: "checks" }, h("tbody", {}, view.rows.map(row))) : h("div.skeleton.tall", { role: "status" }, h("span", {}, t("system.looking"))),
+        view.rows ? h("table.checks", { id: "checks" }, h("tbody", {}, view.rows.map((one) => row(one, view.licences ?? [])))) : h("div.skeleton.tall", { role: "status" }, h("span", {}, t("system.looking"))),
         h("h2", {}, t("licences.title")),
         h("ul.licences", { id: "licences" }, (view.licences ?? []).map(licence)),
         view.data_dir ? h("p.hint.data-folder", {}, t("system.data_dir"), " ", h("code", {}, view.data_dir)) : null));

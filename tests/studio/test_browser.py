@@ -70,6 +70,7 @@ def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, lo
         expect(page.locator("#people h2").first).to_contain_text(words["people"])
         expect(page.locator("#save")).to_be_disabled()
         drop(page, ASTRONAUT, "#people")
+        expect(page.locator(".photo img")).to_be_visible()
         page.click("[data-consent]")
         up_to_date(page)
         first = shown(page)
@@ -280,7 +281,7 @@ def test_a_source_without_a_face_is_refused_and_nothing_is_lost(studio: Studio, 
         up_to_date(page)
 
 
-def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio) -> None:
+def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio, tmp_path: Path) -> None:
     with studio.page() as page:
         page.click("#open-path")
         page.fill("#path-input", str(HOPPER.parent / "nothing.jpg"))
@@ -292,6 +293,14 @@ def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio) -> None
         page.keyboard.press("Enter")
         expect(page.locator("#person-1")).to_be_visible(timeout=PATIENCE)
         expect(page.locator("#viewer .notice")).to_have_count(0)
+        chinese = tmp_path / "我 的 照片" / "100% 人物.jpg"
+        chinese.parent.mkdir()
+        chinese.write_bytes(HOPPER.read_bytes())
+        page.click("#open-another")
+        page.click("#way-path")
+        page.fill("#path-input", chinese.as_uri())
+        page.keyboard.press("Enter")
+        expect(page.locator(".file")).to_have_text(chinese.name, timeout=PATIENCE)
 
 
 def test_a_picture_can_be_pasted_and_taken_with_the_webcam(studio: Studio) -> None:
@@ -369,6 +378,34 @@ def test_work_that_runs_can_be_cancelled(studio: Studio) -> None:
         assert blocker.future.result(20)
         with another_result(page):
             page.click("#refresh")
+        gate.clear()
+        tab.worker.start("opening", lambda _: gate.wait(20))
+        try:
+            page.click("#looking-summary")
+            page.click("#look-small + .track")
+            page.click("#cancel")
+            expect(page.locator("#state")).to_have_text("Stopped before the faces were found")
+        finally:
+            gate.set()
+        page.click("#refresh")
+        expect(page.locator("#person-1")).to_be_visible()
+
+
+def test_a_page_says_when_its_studio_was_ended_and_opens_anew_with_the_next(studio: Studio) -> None:
+    with studio.page() as page:
+        example(page)
+        page.route("**/healthz", lambda route: route.abort("connectionrefused"))
+        page.click("#preset-fast")
+        notice = page.locator(".bar-notices .notice")
+        expect(notice).to_contain_text("Likeness has stopped")
+        expect(page.locator("#state")).to_have_text("Not connected")
+        page.unroute("**/healthz")
+        page.click("#preset-sharp")
+        expect(page.locator("#try-example")).to_be_visible()
+        expect(notice).to_contain_text("started again")
+        notice.get_by_role("button").click()
+        expect(notice).to_have_count(0)
+    studio.complaints.clear()  # that nothing answers is for the browser and Gradio to complain about
 
 
 def test_everything_is_reached_with_the_keyboard(studio: Studio) -> None:
@@ -432,6 +469,9 @@ def test_the_system_screen_shows_checks_and_terms(studio: Studio) -> None:
         expect(page.locator("#checks tr")).not_to_have_count(0)
         points = page.locator("[data-file='shape_predictor_68_face_landmarks.dat']")
         expect(points).to_contain_text("no commercial use")
+        page.click("#language-zh-CN")
+        expect(points).to_contain_text("不可商用")
+        expect(page.locator("[data-check=disk]")).to_contain_text("数据文件夹所在磁盘")
 
 
 def test_nothing_reaches_over_the_edge_and_zoom_shows_the_pictures_own_pixels(studio: Studio) -> None:

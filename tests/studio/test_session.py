@@ -57,6 +57,18 @@ def codes(tab: TabSession) -> list[str]:
     return [notice.code for notice in tab.notices]
 
 
+def together(tab: TabSession, *wanted: dict[str, Any]) -> None:
+    """Performs actions as a page sends them: one does not wait for the end of another."""
+    async def one(action: dict[str, Any]) -> None:
+        async for _ in perform(tab, action):
+            pass
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*map(one, wanted))
+
+    asyncio.run(all_at_once())
+
+
 def open_here(tab: TabSession, path: Path) -> None:
     do(tab, do="open", at=str(path), name=path.name, how="machine")
 
@@ -253,3 +265,28 @@ def test_a_preset_control_is_made_for_every_parameter(tab: TabSession) -> None:
     for effect, shown in zip(tab.recipe.effects, views.chain(tab)["effects"], strict=True):
         params = tab.engine.registry.get(effect.processor).Params
         assert [control["name"] for control in shown["controls"]] == list(params.model_fields)
+
+
+def test_a_photo_without_a_face_does_not_harm_its_neighbours_of_the_same_drop(tab: TabSession, tmp_path: Path) -> None:
+    wall = tmp_path / "wall.png"
+    Image.new("RGB", (300, 200), (120, 130, 140)).save(wall)
+    together(tab, *({"do": "add_photo", "at": str(path), "how": "machine", "group": "1"} for path in (wall, ASTRONAUT)))
+    assert codes(tab) == ["INPUT.NO_FACE"]
+    assert [[photo.name for photo in source.photos] for source in tab.recipe.sources] == [[ASTRONAUT.name]]
+    assert views.people(tab)["sources"][0]["photos"][0]["url"], "the photo's face is there to look at"
+
+
+def test_actions_that_need_the_same_wait_for_one_search(tab: TabSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[str] = []
+    search = tab.engine.analyse
+
+    def counted(picture: Any, *rest: Any, **named: Any) -> Any:
+        searches.append(picture.name)
+        return search(picture, *rest, **named)
+
+    monkeypatch.setattr(tab.engine, "analyse", counted)
+    together(tab, {"do": "open", "at": str(HOPPER), "how": "machine"}, {"do": "preset", "name": "fast"},
+             {"do": "preset", "name": "natural"})
+    together(tab, {"do": "look", "small": True, "turned": False}, {"do": "preset", "name": "sharp"})
+    assert searches == [HOPPER.name] * 2
+    assert tab.running == {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from models.catalogue import load_catalogue
 from pipeline.presets import load_presets
 from processors.base import ROLES
 from processors.registry import Registry, built_in
@@ -104,6 +105,16 @@ def test_a_translation_fills_no_blank_that_the_english_lacks(language: str) -> N
     for key, words in texts[FALLBACK].items():
         blanks = sorted(re.findall(r"\{(\w+)\}", words))
         assert sorted(re.findall(r"\{(\w+)\}", texts[language][key])) == blanks, key
+
+
+@pytest.mark.parametrize("language", OTHER)
+def test_a_translation_says_only_sentences_that_the_program_has(language: str) -> None:
+    sentences = source_text("pipeline") + (ROOT / "models" / "catalogue.toml").read_text(encoding="utf-8")
+    said = {key.removeprefix("say.") for key in load_texts()[language] if key.startswith("say.")}
+    assert said
+    assert {sentence for sentence in said if f'"{sentence}"' not in sentences} == set()
+    catalogue = load_catalogue()
+    assert {words for row in catalogue for words in (row.title, row.licence, row.terms)} <= said, "terms are for all"
 
 
 def test_no_words_are_empty() -> None:
