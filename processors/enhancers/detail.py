@@ -122,7 +122,7 @@ def match_texture(
     Skin that is too smooth gets noise of the picture's own strength, octave by octave, and colour. Octaves are those
     of a pyramid: what a Gaussian of one pixel takes away at full size, at half of it, and so on, four at most.
     """
-    change = _change(f32(pixels), f32(original), skin, feature, _octaves(size), match, grain, random)
+    change = _change(f32(pixels), f32(original), feature, skin, _octaves(size), match, grain, random)
     return f32(pixels) if change is None else f32(cv2.add(f32(pixels), change, dst=change))
 
 
@@ -130,27 +130,35 @@ def _octaves(size: float) -> int:
     return int(np.clip(np.floor(np.log2(max(_FINEST * size, 1.0))) + 1, 1, 4))
 
 
-def _change(new: Pixels, old: Pixels, skin: NDArray[np.bool_], feature: Mask, octaves: int, match: float, grain: float,
+def _change(new: Pixels, old: Pixels, feature: Mask, skin: NDArray[np.bool_], octaves: int, match: float, grain: float,
             random: np.random.Generator) -> Pixels | None:
     """What this octave and the coarser ones need: (H, W, 3), or None for nothing."""
     on_skin, on_features = _spots(skin), _spots(feature > 0.5)
     if len(on_skin) < 32:
         return None
-    new_low, old_low = (cv2.GaussianBlur(p, (5, 5), 0, borderType=cv2.BORDER_REFLECT_101) for p in (new, old))
-    band, own = cv2.subtract(new, new_low), cv2.subtract(old, old_low)
+    new_low, old_low = _low(new), _low(old)
+    wide: Pixels | None = None
+    if octaves > 1 and min(new.shape[:2]) >= 8:
+        height, width = new.shape[0] // 2, new.shape[1] // 2
+        less = [f32(cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR))
+                for p in (new_low, old_low, feature)]
+        plain = cv2.resize(skin.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        coarse = _change(less[0], less[1], less[2], plain, octaves - 1, match, grain, random)
+        if coarse is not None:
+            # Coarser octaves first: octaves overlap, and what those changed counts in this one.
+            wide = cv2.resize(coarse, (new.shape[1], new.shape[0]), interpolation=cv2.INTER_CUBIC)
+            new = cv2.add(new, wide)
+            new_low = _low(new)
+    band, own = f32(cv2.subtract(new, new_low, dst=new_low)), f32(cv2.subtract(old, old_low, dst=old_low))
     seen = [(band.reshape(-1, 3)[spots], own.reshape(-1, 3)[spots]) for spots in (on_skin, on_features)]
     energies = [(_energy(f32(one @ _LUMA)), _energy(f32(other @ _LUMA))) for one, other in seen]
     change = _matched(band, f32(seen[0][1]), energies[0], energies[1], feature, match, grain, random)
-    if octaves > 1 and min(new.shape[:2]) >= 8:
-        height, width = new.shape[0] // 2, new.shape[1] // 2
-        new, old, less = (cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR)
-                          for p in (new_low, old_low, feature))
-        plain = cv2.resize(skin.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-        coarse = _change(f32(new), f32(old), plain, f32(less), octaves - 1, match, grain, random)
-        if coarse is not None:
-            wide = cv2.resize(coarse, (change.shape[1], change.shape[0]), interpolation=cv2.INTER_CUBIC)
-            cv2.add(change, wide, dst=change)
-    return change
+    return change if wide is None else cv2.add(change, wide, dst=change)
+
+
+def _low(pixels: Pixels) -> Pixels:
+    """A Gaussian of one pixel."""
+    return cv2.GaussianBlur(pixels, (5, 5), 0, borderType=cv2.BORDER_REFLECT_101)
 
 
 def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float], on_features: tuple[float, float],
@@ -165,7 +173,7 @@ def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float
     change = times(band, f32(feature * np.float32(feature_gain - gain) + np.float32(gain - 1)), into=band)
     lacking = was**2 - (gain * is_) ** 2
     if grain > 0 and lacking > 0 and was > 0.05:  # less than rounding leaves is no grain
-        weight = np.float32(0.8 * grain * np.sqrt(lacking))
+        weight = np.float32(grain * np.sqrt(lacking))
         noise = _grain(own, (band.shape[0], band.shape[1]), random)
         cv2.add(change, times(noise, f32(weight - feature * (weight * np.float32(0.5))), into=noise), dst=change)
     return change
