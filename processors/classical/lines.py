@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +32,8 @@ def line_strength(lab: Plane) -> Plane:
     edge of a shadow differs in opposite ways.
     """
     width, reach = lab.shape[-2], _THICK[-1] // 2 + _GAP + _SIDE
-    planes = np.moveaxis(lab, -1, 0)
-    edge = [(0, 0)] * (lab.ndim - 1) + [(reach + 1, reach)]
-    total = np.cumsum(np.pad(planes, edge, mode="edge"), axis=-1, dtype=np.float32)
+    planes = np.moveaxis(lab[..., np.clip(np.arange(-reach - 1, width + reach), 0, width - 1), :], -1, 0)
+    total = np.cumsum(planes, axis=-1, dtype=np.float32)
 
     def mean(start: int, stop: int) -> Plane:
         """Over the columns from `start` to `stop` beside each."""
@@ -88,7 +89,7 @@ def smoothed(values: NDArray[np.float64], sigma: float, closed: bool) -> NDArray
     """(N, C) low-passed along N."""
     reach = max(round(3 * sigma), 1)
     weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    padded = np.pad(values, [(reach, reach), (0, 0)], mode="wrap" if closed else "edge")
+    padded = _lengthened(values, reach, closed)
     return np.column_stack([np.convolve(column, weight / weight.sum(), "valid") for column in padded.T])
 
 
@@ -124,5 +125,11 @@ def edges(lab: Plane, usual: int, closed: bool) -> NDArray[np.float64]:
 
 def _steady(rows: Plane, reach: int, closed: bool) -> Plane:
     """(N, C) medians over `reach` rows to either side."""
-    padded = np.pad(rows, [(reach, reach), (0, 0)], mode="wrap" if closed else "edge")
-    return f32(np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=0), axis=-1))
+    windows = np.lib.stride_tricks.sliding_window_view(_lengthened(rows, reach, closed), 2 * reach + 1, axis=0)
+    return f32(np.partition(windows, reach, axis=-1)[..., reach])
+
+
+def _lengthened(rows: NDArray[Any], reach: int, closed: bool) -> NDArray[Any]:
+    """With `reach` more at either end: those of the other end, or the last again."""
+    at = np.arange(-reach, len(rows) + reach)
+    return np.asarray(rows[at % len(rows) if closed else np.clip(at, 0, len(rows) - 1)])
