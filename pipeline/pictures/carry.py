@@ -68,7 +68,7 @@ def _xmp(like: Picture, format: str, edit: Edit) -> tuple[bytes, Notes]:
 # What besides EXIF, XMP and profile each format has a place for, as this program writes it.
 _PLACES: dict[str, frozenset[str]] = {
     "jpeg": frozenset(("iptc", "comment", "dpi")),
-    "png": frozenset(("text", "dpi")),
+    "png": frozenset(("text", "comment", "dpi")),
     "tiff": frozenset(("iptc", "dpi")),
     "bmp": frozenset(("dpi",)),
 }

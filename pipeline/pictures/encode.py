@@ -50,7 +50,8 @@ def _jpeg(job: Job) -> bytes:
 
 def _png(job: Job) -> bytes:
     return png.with_chunks(png.encode(job.samples, job.alpha), icc=job.icc, exif=job.metadata.exif,
-                           xmp=job.metadata.xmp, dpi=job.metadata.dpi, kept=job.metadata.chunks)
+                           xmp=job.metadata.xmp, dpi=job.metadata.dpi, comment=job.metadata.comment,
+                           kept=job.metadata.chunks)
 
 
 def _tiff(job: Job) -> bytes:

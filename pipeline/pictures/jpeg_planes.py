@@ -29,6 +29,10 @@ _WORTH_IT = 0.95
 what is left is rounding, and more rounds change nothing."""
 
 
+_BAND = 4_000_000
+"""Pixels that are settled at once: about 100 MB of working memory, where 48 megapixels at once took 1.2 GB."""
+
+
 def stored_planes(coding: JpegCoding) -> Pixels | None:
     """(H, W, 3) uint8 Y, Cb, Cr as the file stores them, before any smoothing between halved colour samples, or None
     where the decoder does not give them.
@@ -95,8 +99,19 @@ def settled(planes: Pixels, untouched: NDArray[np.bool_], tables: Tables, sampli
 
     Coding what was decoded does not always give the same again: the decoder cut black and white off at 0 and 255, and
     rounded. So each unit is coded alone; where it comes out different, the difference is added, and it is tried again;
-    the best try is kept. Units do not influence each other, so that those that are right drop out.
+    the best try is kept. Units do not influence each other, so that those that are right drop out, and the picture can
+    be gone through in bands.
     """
+    down, _ = _UNITS[sampling]
+    step = max(_BAND // max(planes.shape[1], 1) // down, 1) * down
+    result = planes.copy()
+    for y in range(0, planes.shape[0], step):
+        band = slice(y, y + step)
+        result[band] = _settled(planes[band], untouched[band], tables, sampling)
+    return result
+
+
+def _settled(planes: Pixels, untouched: NDArray[np.bool_], tables: Tables, sampling: str) -> Pixels:
     down, across = _UNITS[sampling]
     rows, columns = planes.shape[0] // down, planes.shape[1] // across
     grid = planes[:rows * down, :columns * across].reshape(rows, down, columns, across, 3).swapaxes(1, 2)

@@ -175,8 +175,18 @@ def _encode_grey_alpha(samples: Pixels, alpha: Pixels) -> bytes:
     return join(((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes(), 4)), (b"IEND", b"")))
 
 
+def _comment(comment: bytes) -> tuple[bytes, bytes]:
+    """A JPEG's comment under PNG's own keyword for one (section 11.3.3.1): UTF-8 where it is that, else Latin-1, in
+    which every byte means something. Without zeros, which end a text (section 11.3.3.2)."""
+    try:
+        text = comment.decode("utf-8")
+    except UnicodeDecodeError:
+        text = comment.decode("latin-1")
+    return b"iTXt", b"Comment\x00\x00\x00\x00\x00" + text.replace("\x00", "").encode("utf-8")
+
+
 def with_chunks(data: bytes, *, icc: bytes | None, exif: bytes | None, xmp: bytes | None,
-                dpi: tuple[float, float] | None, kept: tuple[tuple[bytes, bytes], ...]) -> bytes:
+                dpi: tuple[float, float] | None, comment: bytes | None, kept: tuple[tuple[bytes, bytes], ...]) -> bytes:
     """The PNG with metadata in front of its samples, in the order that the specification asks for."""
     head, *rest = ((kind, body) for kind, body in chunks(data) if kind not in (*TEXT_CHUNKS, _SIZE))
     colour: list[tuple[bytes, bytes]] = [part for part in kept if part[0] in COLOUR_CHUNKS]
@@ -188,6 +198,8 @@ def with_chunks(data: bytes, *, icc: bytes | None, exif: bytes | None, xmp: byte
     if not size and dpi is not None:
         size = [(_SIZE, struct.pack(">IIB", *(round(v / 0.0254) for v in dpi), 1))]
     words = [part for part in kept if part[0] in TEXT_CHUNKS]
+    if comment:
+        words.append(_comment(comment))
     if xmp is not None:
         words.append((b"iTXt", _XMP_KEY + b"\x00\x00\x00\x00" + xmp))
     if exif is not None:

@@ -16,7 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from models.arrays import Pixels
 from pipeline.frame import Frame
-from pipeline.pictures import Picture, read_picture, write_picture
+from pipeline.pictures import Picture, jpeg_planes, read_picture, write_picture
 from pipeline.pictures.jpeg_planes import stored_planes, unsmoothed
 from tests.conftest import HOPPER
 from tests.pipeline.pictures import making as m
@@ -178,3 +178,14 @@ def test_xmp_that_a_jpeg_cannot_hold_is_left_out_and_said(tmp_path: Path) -> Non
     written = write_picture(picture.frame, picture, tmp_path / "out.jpg", edit=m.SWAP)
     assert "OUTPUT.XMP_DROPPED" in [note.code for note in written.notes]
     assert b"likeness:Version" in (tmp_path / "out.jpg").read_bytes()
+
+
+def test_a_large_picture_is_settled_in_bands_as_well_as_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                ) -> None:
+    picture = read_picture(HOPPER)
+    shares = []
+    for pixels in (jpeg_planes._BAND, 20_000):
+        monkeypatch.setattr(jpeg_planes, "_BAND", pixels)
+        write_picture(edited(picture), picture, tmp_path / "out.jpg", edit=m.SWAP, overwrite=True)
+        shares.append(float((differences(picture, read_picture(tmp_path / "out.jpg")) > 0).mean()))
+    assert shares[1] < shares[0] + 0.0005

@@ -286,3 +286,16 @@ def test_names_with_spaces_and_chinese_characters(tmp_path: Path) -> None:
     written = write_picture(picture.frame, picture, folder / "结 果.PNG", edit=m.SWAP)
     assert written.format == "png"
     assert (folder / "结 果.PNG").exists()
+
+
+@pytest.mark.parametrize(("comment", "read"), [(b"by hand", "by hand"), ("von Jörg 简".encode(), "von Jörg 简"),
+                                               (b"caf\xe9\x00", "café")])
+def test_a_jpegs_comment_becomes_a_pngs_and_an_anonymised_one_has_none(comment: bytes, read: str,
+                                                                     tmp_path: Path) -> None:
+    picture = read_picture(m.save(tmp_path / "in.jpg", m.small(), comment=comment))
+    done = write_picture(changed(picture.frame), picture, tmp_path / "out.png", edit=m.SWAP)
+    assert not done.notes
+    with Image.open(tmp_path / "out.png") as image:
+        assert image.info["Comment"] == read
+    write_picture(changed(picture.frame), picture, tmp_path / "hidden.png", edit=replace(m.SWAP, kind="anonymise"))
+    assert read.encode() not in (tmp_path / "hidden.png").read_bytes()
