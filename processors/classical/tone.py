@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from models.arrays import Mask, Pixels
-from processors.classical.filters import Plane, blur, luminance, resize, spread
+from processors.classical.filters import Plane, blur, f32, luminance, resize, spread, times
 
 # Numbers from the study's recipe, steps 10 to 13.
 _OFFSET = np.float32(8.0)  # keeps the logarithm of near-black pixels calm
@@ -51,7 +52,7 @@ def relight(
     size, so detail stays.
     """
     ys, yt = luminance(small_source), luminance(small_target)
-    ls, lt = np.log(np.maximum(ys, 0) + _OFFSET), np.log(np.maximum(yt, 0) + _OFFSET)
+    ls, lt = (f32(cv2.log(np.maximum(y, 0) + _OFFSET)) for y in (ys, yt))
     width = sigma * areas.unit
     low_s, low_t = spread(ls, areas.skin, width), spread(lt, areas.skin, width)
     gain = low_t - low_s
@@ -62,12 +63,12 @@ def relight(
     shape = source.shape[:2]
     y = luminance(source)
     low = resize(low_s, shape)
-    wanted = low + (np.log(np.maximum(y, 0) + _OFFSET) - low) * resize(keep.astype(np.float32), shape)
-    relit = np.exp(wanted + resize(gain.astype(np.float32), shape)) - _OFFSET
-    calm = _shoulder(relit, yt, areas.skin)
+    wanted = low + (cv2.log(np.maximum(y, 0) + _OFFSET) - low) * resize(f32(keep), shape)
+    relit = cv2.exp(f32(wanted + resize(f32(gain), shape))) - _OFFSET
+    calm = _shoulder(f32(relit), yt, areas.skin)
     relit = relit + (calm - relit) * (np.float32(0.8 * strength) * (1 - resize(areas.feature, shape)))
     ratio = np.clip(relit, 0, 255) / np.maximum(y, 1)
-    return np.asarray(source * np.minimum(ratio, _MAX_RGB)[..., None], np.float32)
+    return times(source, f32(np.minimum(ratio, _MAX_RGB)))
 
 
 def _contrast(detail_s: Plane, detail_t: Plane, skin: Mask) -> float:
@@ -87,7 +88,7 @@ def _shoulder(y: Plane, target: Plane, skin: Mask) -> Plane:
     knee = min(float(knee), 215.0)
     room = np.float32(max(min(float(top), 248.0) - knee, 15.0))
     over = np.maximum(y - np.float32(knee), 0)
-    return np.asarray(np.minimum(y, np.float32(knee)) + room * (1 - np.exp(-over / room)), np.float32)
+    return np.asarray(np.minimum(y, np.float32(knee)) + room * (1 - cv2.exp(over * (-1 / room))), np.float32)
 
 
 def side_light(pixels: Pixels, right: Mask, left: Mask) -> float:
