@@ -29,8 +29,6 @@ def check_output(output: Path, overwrite: bool, inputs: Sequence[Path]) -> None:
                           subject=str(output), remedy="Choose another name.") from error
     if not output.parent.is_dir():
         raise atomic.no_folder(output)
-    if not output.name:
-        raise OutputError("No output is named.", subject=str(output), remedy="Name a file.")
     if status is not None:
         _check_present(output, status, overwrite, inputs)
     if not os.access(os.path.realpath(output.parent), os.W_OK | os.X_OK):

@@ -122,6 +122,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _file(text: str) -> Path:
+    """An empty text is no file; `Path` would take it for the folder that one is in."""
+    if not text:
+        raise argparse.ArgumentTypeError("it names no file")
+    return Path(text)
+
+
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     if not names:
@@ -140,8 +147,8 @@ def _render(parser: argparse.ArgumentParser) -> None:
                         help="photo of a face to put in; repeat for more. NAME defaults to the file's name without its "
                              "ending; photos with equal NAMEs are of one person. FILE#2 means the second face in FILE "
                              "(default: the largest)")
-    parser.add_argument("--target", type=Path, metavar="FILE", help="picture to work on")
-    parser.add_argument("--output", type=Path, metavar="FILE", required=True,
+    parser.add_argument("--target", type=_file, metavar="FILE", help="picture to work on")
+    parser.add_argument("--output", type=_file, metavar="FILE", required=True,
                         help="picture to write; its ending decides the format (.jpg .png .webp .tif .bmp .heic .avif)")
     parser.add_argument("--preset", metavar="NAME", help="chain of effects: natural (default), sharp or fast")
     parser.add_argument("--effects", type=_names, metavar="NAME,NAME,...",
@@ -157,13 +164,13 @@ def _render(parser: argparse.ArgumentParser) -> None:
     _look(parser)
     parser.add_argument("--recipe", type=Path, metavar="R.json",
                         help="begin with a saved recipe; the other flags change it")
-    parser.add_argument("--save-recipe", type=Path, metavar="R.json", help="also save what was done as a recipe")
+    parser.add_argument("--save-recipe", type=_file, metavar="R.json", help="also save what was done as a recipe")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     _json(parser)
 
 
 def _analyse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", type=Path, metavar="FILE", help="picture to look at")
+    parser.add_argument("target", type=_file, metavar="FILE", help="picture to look at")
     _look(parser)
     _json(parser)
 

@@ -20,6 +20,7 @@ RENDER = ("render", "--source", "astronaut.png", "--target", "six.jpg", "--outpu
     (("render",), "--output"),
     (("render", "--out", "x.png"), "--out"),
     (("analyse",), "FILE"),
+    (("render", "--target", "a.png", "--output", ""), "it names no file"),
     (("analyse", "six.jpg", "--look", "hard"), "'hard' is not one of small, turned"),
     (("serve", "--port", "0"), "not a port"),
     (("--port", "seventy"), "not a port"),

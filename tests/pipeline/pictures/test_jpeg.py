@@ -184,7 +184,7 @@ def test_a_large_picture_is_settled_in_bands_as_well_as_at_once(tmp_path: Path, 
                                                                 ) -> None:
     picture = read_picture(HOPPER)
     shares = []
-    for pixels in (jpeg_planes._BAND, 20_000):
+    for pixels in (jpeg_planes._BAND, 100_000):
         monkeypatch.setattr(jpeg_planes, "_BAND", pixels)
         write_picture(edited(picture), picture, tmp_path / "out.jpg", edit=m.SWAP, overwrite=True)
         shares.append(float((differences(picture, read_picture(tmp_path / "out.jpg")) > 0).mean()))
