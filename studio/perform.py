@@ -177,7 +177,11 @@ async def _add_photo(tab: TabSession, action: actions.AddPhoto) -> Steps:
 
 async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
     path = _checked_upload(tab, Path(action.at), action.how)
-    loaded = await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
+    try:
+        loaded = await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
+    finally:
+        if action.how == "upload":
+            path.unlink(missing_ok=True)
     read: list[dict[str, Picture]] = []
     known = dict(tab.pictures)
     async for step in _run(tab, "opening", lambda _: reload.find_pictures(loaded, known, tab.engine), read):
