@@ -13,7 +13,7 @@ Depth = Literal["tune", "expert"]
 class ProcessorParams(BaseModel):
     """Base of every processor's `Params`. Unknown names, wrong types and values out of range are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, strict=True)
 
 
 def Slider(  # noqa: N802 - reads as a control where it is used, like pydantic's Field
