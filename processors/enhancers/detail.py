@@ -152,8 +152,17 @@ def _change(new: Pixels, old: Pixels, feature: Mask, skin: NDArray[np.bool_], oc
     band, own = f32(cv2.subtract(new, new_low, dst=new_low)), f32(cv2.subtract(old, old_low, dst=old_low))
     seen = [(band.reshape(-1, 3)[spots], own.reshape(-1, 3)[spots]) for spots in (on_skin, on_features)]
     energies = [(_energy(f32(one @ _LUMA)), _energy(f32(other @ _LUMA))) for one, other in seen]
-    change = _matched(band, f32(seen[0][1]), energies[0], energies[1], feature, match, grain, random)
+    change = _matched(band, f32(seen[0][1]), energies[0], energies[1], feature, match, grain, _kept(band, on_skin),
+                      random)
     return change if wide is None else cv2.add(change, wide, dst=change)
+
+
+def _kept(band: Pixels, spots: NDArray[np.intp]) -> float:
+    """How much of an octave is found again when it is looked for in itself: octaves have no sharp edges, so a change
+    of it must be larger by as much."""
+    luma = luminance(band)
+    once, again = luma.ravel()[spots], (luma - _low(luma)).ravel()[spots]
+    return float(np.clip(once @ again / max(float(once @ once), 1e-6), 0.5, 1))
 
 
 def _low(pixels: Pixels) -> Pixels:
@@ -162,7 +171,7 @@ def _low(pixels: Pixels) -> Pixels:
 
 
 def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float], on_features: tuple[float, float],
-             feature: Mask, match: float, grain: float, random: np.random.Generator) -> Pixels:
+             feature: Mask, match: float, grain: float, kept: float, random: np.random.Generator) -> Pixels:
     """The change of one octave, (H, W, 3), written over `band`. own: (N, 3) spots of the old face's octave on skin.
     on_skin, on_features: energies of the new face and of the old one there."""
     is_, was = on_skin
@@ -170,7 +179,8 @@ def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float
     # Features are the source's; only a picture that is blurred there as well may blur them, and sharpening is mild.
     feature_gain = float(np.clip(on_features[1] / max(on_features[0], 1e-3), 0.15, 1.25)) ** match
     feature_gain = max(feature_gain, min(gain, 1.0)) if feature_gain < 1 else feature_gain
-    change = times(band, f32(feature * np.float32(feature_gain - gain) + np.float32(gain - 1)), into=band)
+    on, off = (max((g - 1) / kept, -1.0) for g in (feature_gain, gain))
+    change = times(band, f32(feature * np.float32(on - off) + np.float32(off)), into=band)
     lacking = was**2 - (gain * is_) ** 2
     if grain > 0 and lacking > 0 and was > 0.05:  # less than rounding leaves is no grain
         weight = np.float32(grain * np.sqrt(lacking))
