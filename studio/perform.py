@@ -106,7 +106,7 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
             yield step
     else:
         tab.edit(action)
-    async for step in _catch_up(tab):
+    async for step in _catch_up(tab, settle=isinstance(action, _BRINGS)):
         yield step
 
 
@@ -196,13 +196,18 @@ async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
                             remedy="Open them, and choose again who becomes whom."), "chain")
 
 
-async def _catch_up(tab: TabSession) -> Steps:
+_BRINGS = (actions.Open, actions.AddPhoto, actions.Consent, actions.Look, actions.LoadRecipe)
+"""What may leave one person and one source with nothing to ask. Not undo: it would be taken back at once."""
+
+
+async def _catch_up(tab: TabSession, settle: bool = True) -> Steps:
     """Finds the faces, learns the sources and renders the preview, as far as the present recipe wants them."""
     tab.halted = False
     yield EVERYTHING
     async for step in _analyse(tab, tab.target):
         yield step
-    tab.settle()
+    if settle:
+        tab.settle()
     async for step in _learn(tab):
         yield step
     async for step in _preview(tab):

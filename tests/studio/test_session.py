@@ -290,3 +290,17 @@ def test_actions_that_need_the_same_wait_for_one_search(tab: TabSession, monkeyp
     together(tab, {"do": "look", "small": True, "turned": False}, {"do": "preset", "name": "sharp"})
     assert searches == [HOPPER.name] * 2
     assert tab.running == {}
+
+
+def test_undo_goes_back_to_the_empty_screen_and_redo_to_the_result(tab: TabSession) -> None:
+    do(tab, do="example")
+    chosen, steps = tab.recipe, 0
+    while tab.history.can_undo:
+        do(tab, do="undo")
+        steps += 1
+        assert steps < 10, "nothing that was undone is done again"
+    assert tab.recipe.target is None
+    for _ in range(steps):
+        do(tab, do="redo")
+    assert tab.recipe == chosen
+    assert tab.fresh
