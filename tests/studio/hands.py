@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.studio.serving import PATIENCE
+
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 # A file as the browser hands it to a page that something is dropped on, or pasted into.
 TRANSFER = """async ([data, name, type]) => {
@@ -81,3 +84,14 @@ def saved(page: Page, folder: Path) -> Path:
 def part(pixels: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
     x0, y0, x1, y1 = box
     return pixels[y0:y1, x0:x1]
+
+
+def take(page: Page, name: str) -> None:
+    """A picture for README, where it was asked for."""
+    if not os.environ.get("LIKENESS_PICTURES"):
+        return
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.mouse.move(5, 5)
+    page.evaluate("document.activeElement?.blur()")
+    page.screenshot(path=PICTURES / f"{name}.jpg", type="jpeg", quality=86, animations="disabled")
+    assert (PICTURES / f"{name}.jpg").stat().st_size <= 400_000

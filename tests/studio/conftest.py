@@ -1,0 +1,24 @@
+"""A studio and a browser for each module that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.studio.serving import Studio, serve
+
+
+@pytest.fixture(scope="module")  # playwright keeps an event loop running; other modules run their own
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    with serve(tmp_path_factory.mktemp("data")) as running:
+        yield running
+
+
+@pytest.fixture
+def no_complaints(studio: Studio) -> Iterator[None]:
+    """In no test may the page's own scripts report an error, or ask anybody but this server for anything."""
+    studio.complaints.clear()
+    yield
+    assert studio.complaints == []
+    assert studio.foreign_requests() == []
