@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import struct
+import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +162,26 @@ def tiff_sixteen(path: Path, array: Pixels, **options: Any) -> Path:
 def png_sixteen(path: Path, array: Pixels) -> Path:
     assert cv2.imwrite(str(path), array)
     return path
+
+
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every user may enter; pytest's own ones are closed to all but the user that runs the tests."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextlib.contextmanager
+def without_privileges() -> Iterator[None]:
+    """As an ordinary user: root may read and write everything, so it becomes nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    nobody = 65534
+    os.setresuid(nobody, nobody, 0)  # the saved 0 is the way back
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)

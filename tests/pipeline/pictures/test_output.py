@@ -97,17 +97,14 @@ def test_suffixes_count_in_any_case() -> None:
         suffix_format(Path("a.doc"))
 
 
-def test_a_folder_that_may_not_be_written(picture: Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "closed"
-    folder.mkdir()
-    if os.geteuid() == 0:  # root may write everywhere: let the system say no for it
-        monkeypatch.setattr(os, "access", lambda *_: False)
-    else:
-        folder.chmod(0o500)
-    refused("OUTPUT.UNWRITABLE", picture, folder / "out.png")
-    with pytest.raises(OutputError):
-        check_output(folder / "out.png", False, ())
-    nothing_left(folder)
+def test_a_folder_that_may_not_be_written(picture: Picture) -> None:
+    with m.open_folder() as folder:
+        folder.chmod(0o555)
+        with m.without_privileges():
+            refused("OUTPUT.UNWRITABLE", picture, folder / "out.png")
+            with pytest.raises(OutputError):
+                check_output(folder / "out.png", False, ())
+        nothing_left(folder)
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "DISK.FULL"), (errno.EDQUOT, "DISK.FULL"),
