@@ -10,14 +10,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from models.errors import LikenessError, ModelError, ProcessorError
 from models.face import Face
 from pipeline.crops import cut, lay, recut
-from pipeline.frame import Draft, Frame
+from pipeline.frame import Canvas, Sketch
 from pipeline.recipe import Effect, params_of
 from processors.base import Needs, Processor
 from processors.batches import (
@@ -37,6 +37,9 @@ from processors.batches import (
 from processors.context import Context
 from processors.params import ProcessorParams
 from processors.registry import Registry
+
+
+C = TypeVar("C", bound=Canvas)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,11 @@ class FaceJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Done(Generic[C]):
     """frame: the result. regions: what was written, for masks and measures. remarks: by the face's number. ran: the
     effects that had a face to work on."""
 
-    frame: Frame
+    frame: C
     regions: tuple[Region, ...] = ()
     remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
     ran: tuple[Effect, ...] = ()
@@ -114,8 +117,8 @@ def make_layers(steps: Sequence[Step]) -> list[tuple[Step, ...]]:
     return [tuple(layer) for layer in layers if layer]
 
 
-def run_chain(frame: Frame, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx: Context, seed: int = 0,
-              everyone: Sequence[Face] = ()) -> Done:
+def run_chain(frame: C, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx: Context, seed: int = 0,
+              everyone: Sequence[Face] = ()) -> Done[C]:
     """Runs one chain over some of a frame's faces. Effects that need a source leave jobs without one alone.
 
     seed: what grain is drawn from, with the effect's id. everyone: all faces of the frame, for frame effects.
@@ -135,10 +138,10 @@ def run_chain(frame: Frame, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx:
 
 
 @dataclass(slots=True)
-class _Run:
+class _Run(Generic[C]):
     """What one run of a chain has done so far. begun: effects begun, of `total`."""
 
-    draft: Draft
+    draft: Sketch[C]
     seed: int
     ctx: Context
     total: int
@@ -157,7 +160,7 @@ class _Run:
                        progress=lambda share: report(first + each * share))
 
 
-def _run_layer(run: _Run, jobs: Sequence[FaceJob], layer: Sequence[Step]) -> list[Region]:
+def _run_layer(run: _Run[C], jobs: Sequence[FaceJob], layer: Sequence[Step]) -> list[Region]:
     frame = run.draft.frame
     makers = [step for step in layer if step.role != "blender"]
     shape = _shape_of(makers)
@@ -199,12 +202,12 @@ def _shape_of(steps: Sequence[Step]) -> Native | Template:
     return Native(max(s.needs.crop.margin for s in steps if isinstance(s.needs.crop, Native)))
 
 
-def _begin(frame: Frame, job: FaceJob, shape: Native | Template) -> Patch:
+def _begin(frame: Canvas, job: FaceJob, shape: Native | Template) -> Patch:
     crop = cut(frame, job.face, shape)
     return Patch(crop, crop.pixels, sources=job.sources)
 
 
-def _run_patches(run: _Run, step: Step, batch: PatchBatch) -> PatchBatch:
+def _run_patches(run: _Run[C], step: Step, batch: PatchBatch) -> PatchBatch:
     ctx = run.begin(step)
     takes = [not (step.role == "mask" and patch.exact) and (bool(patch.sources) or not step.needs.source)
              for patch in batch]
@@ -243,7 +246,7 @@ def _blend(step: Step | None, piece: Lay, ctx: Context) -> Region:
     return replace(region, rect=piece.rect)
 
 
-def _run_frame_effect(run: _Run, everyone: Sequence[Face], step: Step) -> list[Region]:
+def _run_frame_effect(run: _Run[C], everyone: Sequence[Face], step: Step) -> list[Region]:
     frame = run.draft.frame
     whole = frame.region(Rect(0, 0, frame.width, frame.height))
     view = FrameView(whole, tuple(everyone), tuple(run.regions))

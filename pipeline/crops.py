@@ -10,11 +10,11 @@ import numpy as np
 from models.arrays import Mask, Matrix
 from models.face import Face, five_points
 from models.geometry import compose, invert, quarter_turn, scale_of, similarity, transform
-from pipeline.frame import Frame
+from pipeline.frame import Canvas
 from processors.batches import Crop, Lay, Native, Patch, Rect, Template
 
 
-def cut(frame: Frame, face: Face, shape: Native | Template) -> Crop:
+def cut(frame: Canvas, face: Face, shape: Native | Template) -> Crop:
     """The crop of one face that a processor asked for."""
     return _cut_native(frame, face, shape.margin) if isinstance(shape, Native) else _cut_aligned(frame, face, shape)
 
@@ -29,7 +29,7 @@ def native_rect(face: Face, margin: float) -> Rect:
                 int(np.ceil(y1 + grow)) + 1)
 
 
-def _cut_native(frame: Frame, face: Face, margin: float) -> Crop:
+def _cut_native(frame: Canvas, face: Face, margin: float) -> Crop:
     rect = native_rect(face, margin)
     pixels = np.ascontiguousarray(np.rot90(frame.region(rect), -face.turn))
     matrix = compose(quarter_turn(face.turn, rect.x1 - rect.x0, rect.y1 - rect.y0),
@@ -39,7 +39,7 @@ def _cut_native(frame: Frame, face: Face, margin: float) -> Crop:
     return Crop(pixels, matrix, transform(face.points, matrix), face, inside)
 
 
-def _cut_aligned(frame: Frame, face: Face, template: Template) -> Crop:
+def _cut_aligned(frame: Canvas, face: Face, template: Template) -> Crop:
     matrix = similarity(five_points(face.points), np.array(template.points) * template.size)
     # Only the rectangle that the crop shows is read, so that a face in a large picture costs what the face costs.
     rect = _covering(matrix, template.size, template.size)
@@ -61,7 +61,7 @@ def _covering(matrix: Matrix, width: int, height: int) -> Rect:
     return Rect(int(x0), int(y0), int(x1) + 1, int(y1) + 1)
 
 
-def _inside(frame: Frame, matrix: Matrix, width: int, height: int) -> Mask:
+def _inside(frame: Canvas, matrix: Matrix, width: int, height: int) -> Mask:
     """1 where a crop pixel's centre lies in the frame."""
     grid = np.stack(np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float)), axis=-1).reshape(-1, 2)
     x, y = np.round(transform(grid, invert(matrix)), 6).T
@@ -69,7 +69,7 @@ def _inside(frame: Frame, matrix: Matrix, width: int, height: int) -> Mask:
     return np.asarray(inside, np.float32).reshape(height, width)
 
 
-def recut(frame: Frame, patch: Patch, shape: Native | Template) -> Patch:
+def recut(frame: Canvas, patch: Patch, shape: Native | Template) -> Patch:
     """The same patch in another crop, for a processor that wants another template than its neighbour: its change is
     warped over, where it has one, onto fresh pixels of the frame."""
     crop = cut(frame, patch.crop.face, shape)
@@ -92,7 +92,7 @@ def _warp_mask(mask: Mask, matrix: Matrix, width: int, height: int) -> Mask:
     return np.clip(np.asarray(warped, np.float32), 0, 1)
 
 
-def lay(frame: Frame, patch: Patch, native: bool) -> Lay:
+def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
     """A patch brought back to the frame's pixels. native: its crop is only shifted and turned, so that its pixels come
     back bit for bit."""
     mask = _default_mask(patch) if patch.mask is None else patch.mask

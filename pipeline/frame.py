@@ -4,12 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Protocol, Self, TypeVar
 
 import cv2
 import numpy as np
 
 from models.arrays import Mask, Pixels
 from processors.batches import Rect
+
+
+C_co = TypeVar("C_co", covariant=True)
+
+
+class Canvas(Protocol):
+    """What the chain needs of a frame, be it a picture's samples or a clip's planes: upright, in square pixels."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    def region(self, rect: Rect) -> Pixels:
+        """Working colour (BGR uint8, or float32 0..255 above 8 bits) of a rectangle that may reach over the edge, where
+        the outermost pixels are repeated. Always a copy."""
+        ...
+
+    def edit(self) -> Sketch[Self]: ...
+
+
+class Sketch(Protocol[C_co]):
+    """A canvas being changed. frame: as it is now."""
+
+    @property
+    def frame(self) -> C_co: ...
+
+    def write(self, rect: Rect, pixels: Pixels, mask: Mask) -> None:
+        """Replaces the rectangle's pixels where mask > 0, and nothing else."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,10 @@ class _Model(BaseModel):
 
 
 class Input(_Model):
-    """A file by its content. id: `sha256:` and 64 hexadecimal digits of its bytes; path: where it was last seen."""
+    """A file by its content. id: `sha256:` and 64 hexadecimal digits of its bytes (clips above 256 MiB: `sampled:`,
+    over their length and 64 places of them); path: where it was last seen."""
 
-    id: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    id: str = Field(pattern=r"^(sha256|sampled):[0-9a-f]{64}$")
     name: str
     path: str | None = None
 
@@ -109,6 +110,72 @@ class Segment(_Model):
     effects: tuple[Effect, ...] = ()
 
 
+Seconds = Annotated[str, Field(pattern=r"^-?[0-9]{1,12}(/[1-9][0-9]{0,11}|\.[0-9]{1,9})?$")]
+"""Seconds as an exact fraction ("1001/30") or a decimal ("12.5"), counted from the clip's first picture."""
+
+
+class Span(_Model):
+    """From start up to stop, stop not included; None for the clip's own ends."""
+
+    start: Seconds | None = None
+    stop: Seconds | None = None
+
+
+class Person(_Model):
+    """Somebody in a clip, known again by a descriptor: who has which number must not depend on the frame.
+
+    recogniser: whose descriptor it is (`dlib-resnet-v1`); only the same one's may be compared. descriptor: its mean
+    over the frames looked at. seen: seconds at which the person's clearest frame lies.
+    """
+
+    number: int = Field(ge=1)
+    recogniser: str
+    descriptor: tuple[float, ...]
+    seen: Seconds | None = None
+
+
+class DrawnBox(_Model):
+    """A head that the detector missed, drawn by hand: covered from the frame it was drawn on to the ends of its shot.
+
+    at: seconds (a picture: None). x, y, width, height: shares of the upright picture.
+    """
+
+    at: Seconds | None = None
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+    style: AnonymiseStyle = "blur"
+
+
+Container = Literal["mp4", "mov", "mkv", "webm", "avi", "gif", "sequence"]
+Codec = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1", "gif", "png", "jpeg", "tiff"]
+Encoder = Literal["auto", "software", "nvenc", "qsv", "videotoolbox"]
+
+
+class ClipOutput(_Model):
+    """How a clip is written. None: as the input, or the usual choice for it.
+
+    crf: constant quality of the codec's own scale (H.264, H.265, VP9, AV1), smaller is better. speed: the encoder's
+    preset (x264's words for H.264 and H.265). height: scale to so many lines of the upright picture. fps: frames a
+    second as an exact fraction; frames are dropped or repeated, never re-timed. sound: keep the sound tracks. encoder: which hardware.
+    deinterlace: make whole pictures of interlaced fields. sdr: map HDR to SDR. damaged: refuse a clip that is corrupt
+    in the middle, or render it up to the damage.
+    """
+
+    container: Container | None = None
+    codec: Codec | None = None
+    crf: int | None = Field(default=None, ge=0, le=63)
+    speed: str | None = Field(default=None, pattern=r"^[a-z]{4,9}$")
+    height: int | None = Field(default=None, ge=16, le=16384)
+    fps: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}(/[1-9][0-9]{0,6})?$")] | None = None
+    sound: bool = True
+    encoder: Encoder = "auto"
+    deinterlace: bool = False
+    sdr: bool = False
+    damaged: Literal["refuse", "up_to"] = "refuse"
+
+
 class Looking(_Model):
     """How hard faces are looked for: at more pixels, and at the picture turned."""
 
@@ -118,15 +185,17 @@ class Looking(_Model):
 
 class Output(_Model):
     """format: jpeg, png, webp, tiff, bmp, heic, avif, or None for the target's own. quality: 1..100 for lossy formats,
-    None for the target's own or the format's usual one."""
+    None for the target's own or the format's usual one. clip: how a clip is written."""
 
     format: str | None = None
     quality: int | None = Field(default=None, ge=1, le=100)
+    clip: ClipOutput = ClipOutput()
 
 
 class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
-    else gets `everyone`."""
+    else gets `everyone`, in clips also faces that are nobody's in `people`. trim: the span of a clip that is rendered.
+    covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""
@@ -134,7 +203,11 @@ class Recipe(_Model):
     sources: tuple[SourceInput, ...] = ()
     cast: dict[int, Choice] = Field(default_factory=dict)
     everyone: Choice = Keep()
+    people: tuple[Person, ...] = ()
     looking: Looking = Looking()
+    trim: Span = Span()
+    covers: tuple[DrawnBox, ...] = ()
+    accepted: tuple[Span, ...] = ()
     segments: tuple[Segment, ...] = Field(default=(Segment(),), min_length=1)
     output: Output = Output()
 

@@ -1,0 +1,34 @@
+"""How far a render is, and the way to hold or stop it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Stage = Literal["look", "render", "join"]
+PartState = Literal["waiting", "running", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipProgress:
+    """stage: looking for people, rendering, or joining the parts. done, total: frames. fps: frames a second of work,
+    measured over the last few seconds. eta: seconds left, None until 3 % or 5 s are done. parts: their states in
+    order. picture: the last frame as a small JPEG, now and then."""
+
+    stage: Stage
+    done: int
+    total: int
+    fps: float = 0.0
+    eta: float | None = None
+    parts: tuple[PartState, ...] = ()
+    picture: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What a render asks between frames. cancelled: stop for good, keep finished parts. paused: wait."""
+
+    cancelled: Callable[[], bool] = lambda: False
+    paused: Callable[[], bool] = lambda: False
+    progress: Callable[[ClipProgress], None] = lambda _progress: None
