@@ -1,0 +1,50 @@
+"""A worker process ends with the process that started it, however that one ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from typing import NoReturn
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+NICENESS = 10
+"""How far a worker steps back. Its frames and the server's previews want the same cores; at 10 a preview gets about
+nine tenths of them while it works (Linux' weights for nice 0 and 10 are 1024 and 110), and a render that is alone on
+the machine loses nothing."""
+STOP = b"stop\n"
+"""What a server that shuts down writes to its worker's standard input."""
+
+
+def be_held(stopping: threading.Event) -> None:
+    """Watches the standard input, a pipe from the process that started this one: its end ends this process at once,
+    `STOP` sets `stopping`. On Linux the kernel watches too, because a thread of ours has to wait for the interpreter's
+    lock and the kernel does not."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_watch, args=(stopping,), name="leash", daemon=True).start()
+
+
+def step_back() -> None:
+    """Lowers this process's priority; on Windows whoever starts it does that."""
+    if os.name == "posix":
+        os.nice(NICENESS)
+
+
+def _watch(stopping: threading.Event) -> None:
+    while True:
+        # Not sys.stdin: its lock would be held while we wait, and the interpreter wants it when it ends.
+        said = os.read(0, 64)
+        if not said:
+            end_at_once()
+        if STOP.strip() in said:
+            stopping.set()
+
+
+def end_at_once(code: int = 1) -> NoReturn:
+    """Without cleaning up, and with whatever this process started: parts and outputs are whole or not there."""
+    if os.name == "posix" and os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(code)
