@@ -38,7 +38,6 @@ from processors.context import Context
 from processors.params import ProcessorParams
 from processors.registry import Registry
 
-
 C = TypeVar("C", bound=Canvas)
 
 

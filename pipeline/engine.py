@@ -20,7 +20,7 @@ from pipeline.analysis import Analysis, FaceReport, analyse_frame
 from pipeline.chain import FaceJob, Step, make_steps, run_chain
 from pipeline.crops import cut
 from pipeline.frame import Frame
-from pipeline.pictures import Edit, Picture, Written, check_output, in_colours_of, read_picture, write_picture
+from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
 from pipeline.recipe import Anonymise, Effect, Keep, Looking, Recipe, RunEffects, UseSource, make_effects
 from pipeline.version import VERSION
 from processors.batches import Native, Region, Remark, SourceFace
@@ -208,7 +208,7 @@ class Engine:
         colours = zlib.crc32(target.icc or b"")
 
         def make(picture: Picture, report: FaceReport) -> SourceFace:
-            frame = in_colours_of(picture, target).frame
+            frame = in_colours(picture, target.icc).frame
             return SourceFace(cut(frame, report.face, Native(SOURCE_MARGIN)), embedding)
 
         return tuple(self._sources.get((picture.id, report.face.centre, identity, colours),

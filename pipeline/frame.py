@@ -12,7 +12,6 @@ import numpy as np
 from models.arrays import Mask, Pixels
 from processors.batches import Rect
 
-
 C_co = TypeVar("C_co", covariant=True)
 
 

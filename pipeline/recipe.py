@@ -158,9 +158,9 @@ class ClipOutput(_Model):
 
     crf: constant quality of the codec's own scale (H.264, H.265, VP9, AV1), smaller is better. speed: the encoder's
     preset (x264's words for H.264 and H.265). height: scale to so many lines of the upright picture. fps: frames a
-    second as an exact fraction; frames are dropped or repeated, never re-timed. sound: keep the sound tracks. encoder: which hardware.
-    deinterlace: make whole pictures of interlaced fields. sdr: map HDR to SDR. damaged: refuse a clip that is corrupt
-    in the middle, or render it up to the damage.
+    second as an exact fraction; frames are dropped or repeated, never re-timed. sound: keep the sound tracks. encoder:
+    which hardware. deinterlace: make whole pictures of interlaced fields. sdr: map HDR to SDR. damaged: refuse a clip
+    that is corrupt in the middle, or render it up to the damage.
     """
 
     container: Container | None = None

@@ -1,6 +1,6 @@
 """Pictures in and out, with everything that their files say about them."""
 
-from pipeline.pictures.colour import in_colours_of
+from pipeline.pictures.colour import in_colours
 from pipeline.pictures.formats import suffix_format
 from pipeline.pictures.picture import Edit, EditKind, Metadata, Picture, Written
 from pipeline.pictures.read import read_picture
@@ -15,7 +15,7 @@ __all__ = [
     "Provenance",
     "Written",
     "check_output",
-    "in_colours_of",
+    "in_colours",
     "read_picture",
     "read_provenance",
     "suffix_format",

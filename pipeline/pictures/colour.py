@@ -97,14 +97,14 @@ def nameless(icc: bytes | None) -> bytes | None:
     return len(done).to_bytes(4, "big") + done[4:]
 
 
-def in_colours_of(picture: Picture, target: Picture) -> Picture:
-    """The picture with its pixels converted into the target's colour profile (both sRGB where they have none).
+def in_colours(picture: Picture, icc: bytes | None) -> Picture:
+    """The picture with its pixels converted into a target's colour profile (both sRGB where they have none).
 
     A grey target's profile says nothing about colours: its source is brought to sRGB. The conversion works at 8 bits
     a sample. Relative colorimetric with black point compensation, what image editors take for photographs. A profile
     that is broken counts as sRGB, and a remark says so.
     """
-    goal = target.icc if space_of(target.icc) == _RGB else None
+    goal = icc if space_of(icc) == _RGB else None
     if picture.icc == goal or (_is_srgb(picture.icc) and _is_srgb(goal)):
         return picture
     try:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from models.arrays import Pixels
-from pipeline.pictures import in_colours_of, read_picture, write_picture
+from pipeline.pictures import in_colours, read_picture, write_picture
 from pipeline.pictures.colour import nameless
 from tests.pipeline.pictures import making as m
 
@@ -48,7 +48,7 @@ def test_a_source_is_converted_into_a_target_without_profile(profile: bytes, mat
     colours = skin()
     source = read_picture(m.save(tmp_path / "s.png", colours.reshape(20, 20, 3), icc_profile=profile))
     target = read_picture(m.save(tmp_path / "t.png", m.small()))
-    done = in_colours_of(source, target)
+    done = in_colours(source, target.icc)
     assert np.abs(done.frame.samples.reshape(-1, 3) - by_hand(colours, matrix, gamma)).max() <= 2
     assert done.icc is None
     assert "PICTURE.CONVERTED" in [note.code for note in done.notes]
@@ -58,7 +58,7 @@ def test_a_source_without_profile_is_converted_into_the_targets(tmp_path: Path) 
     colours = skin()
     source = read_picture(m.save(tmp_path / "s.png", colours.reshape(20, 20, 3)))
     target = read_picture(m.save(tmp_path / "t.png", m.small(), icc_profile=m.DISPLAY_P3))
-    done = in_colours_of(source, target)
+    done = in_colours(source, target.icc)
     assert done.icc == m.DISPLAY_P3
     assert np.abs(by_hand(done.frame.samples.reshape(-1, 3), P3_XYZ, 2.2) - colours).max() <= 3
 
@@ -66,16 +66,16 @@ def test_a_source_without_profile_is_converted_into_the_targets(tmp_path: Path) 
 def test_equal_profiles_and_srgb_by_name_change_nothing(tmp_path: Path) -> None:
     one = read_picture(m.save(tmp_path / "1.png", m.small(), icc_profile=m.DISPLAY_P3))
     two = read_picture(m.save(tmp_path / "2.png", m.small(), icc_profile=m.DISPLAY_P3))
-    assert in_colours_of(one, two) is one
+    assert in_colours(one, two.icc) is one
     tagged = read_picture(m.save(tmp_path / "3.png", m.small(), icc_profile=m.srgb_bytes()))
     plain = read_picture(m.save(tmp_path / "4.png", m.small()))
-    assert in_colours_of(tagged, plain) is tagged
+    assert in_colours(tagged, plain.icc) is tagged
 
 
 def test_a_broken_profile_is_said_and_harms_nothing(tmp_path: Path) -> None:
     source = read_picture(m.save(tmp_path / "s.png", m.small(), icc_profile=m.ADOBE_RGB[:200] + bytes(100)))
     target = read_picture(m.save(tmp_path / "t.png", m.small()))
-    done = in_colours_of(source, target)
+    done = in_colours(source, target.icc)
     assert np.array_equal(done.frame.samples, source.frame.samples)
     assert "PICTURE.PROFILE" in [note.code for note in done.notes]
 

@@ -1,0 +1,147 @@
+"""The plan: a clip cut into parts, from recipe and clip alone.
+
+A part is what is rendered, checkpointed and rendered again on its own. Where parts begin does not depend on timing, on
+how many there are already, or on what is found in them: so a part is the same whenever it is rendered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from models.errors import RecipeError
+from pipeline.clips.clip import Clip
+from pipeline.recipe import Anonymise, Effect, Keep, Recipe
+
+# Frames after which the next keyframe begins a part, and after which any frame does. A part is what a crash can cost:
+# 150 frames are five seconds of a clip; each part begins with frames that are only looked at (tracking.PRE_ROLL), which
+# is a tenth of it. Beyond 300 the gap between keyframes would decide how much is lost.
+SHORTEST, LONGEST = 150, 300
+
+RENDERING = 1
+"""Version of what is between decoder and encoder: parts of another one are not used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPart:
+    """Frames with start <= ticks < stop. effects: the chain of its segment; touched: whether anything could change
+    there (else frames only pass through). key: digest of all that decides its frames."""
+
+    number: int
+    start: int
+    stop: int
+    first: int
+    frames: int
+    effects: tuple[Effect, ...]
+    touched: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """start, stop: ticks of the whole span, stop not included."""
+
+    start: int
+    stop: int
+    parts: tuple[PlannedPart, ...]
+
+    @property
+    def frames(self) -> int:
+        return sum(part.frames for part in self.parts)
+
+
+def ticks_of(clip: Clip, seconds: str | Fraction) -> int:
+    """The first tick that is not before a time counted from the clip's first picture."""
+    first = int(clip.pts[0]) if len(clip.pts) else 0
+    return first + math.ceil(Fraction(seconds) / clip.time_base)
+
+
+def end_of(clip: Clip) -> int:
+    """The first tick behind the last picture's start."""
+    return int(clip.pts[-1]) + 1
+
+
+def make_plan(recipe: Recipe, clip: Clip, signature: str) -> Plan:
+    """signature: what the encoder is set to. Raises RecipeError `RECIPE.TRIM` where no picture is left, and
+    `RECIPE.SEGMENTS` where segments overlap."""
+    start = ticks_of(clip, recipe.trim.start) if recipe.trim.start is not None else int(clip.pts[0])
+    stop = min(ticks_of(clip, recipe.trim.stop), end_of(clip)) if recipe.trim.stop is not None else end_of(clip)
+    if _count(clip, start, stop) < 1:
+        raise RecipeError(f"{clip.name}: no picture lies between {recipe.trim.start or 0} and "
+                          f"{recipe.trim.stop or 'the end'} seconds.", subject=clip.name, code="RECIPE.TRIM",
+                          remedy=f"The clip is {float(clip.duration):.2f} seconds long; trim within that.")
+    base = _digest([RENDERING, clip.id, signature, _decides(recipe)])
+    parts: list[PlannedPart] = []
+    for low, high, effects in _spans(recipe, clip, start, stop):
+        for part_start, part_stop in _pieces(clip, low, high):
+            touched = _touches(recipe, effects)
+            key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else []])
+            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, int(np.searchsorted(clip.pts, part_start)),
+                                     _count(clip, part_start, part_stop), effects, touched, key))
+    return Plan(start, stop, tuple(parts))
+
+
+def _count(clip: Clip, start: int, stop: int) -> int:
+    return int(np.searchsorted(clip.pts, stop) - np.searchsorted(clip.pts, start))
+
+
+def _decides(recipe: Recipe) -> object:
+    """All of a recipe that decides the frames of every part. Not the trim (a part has its own bounds), nor what was
+    accepted, nor where files lie."""
+    data = recipe.model_dump(mode="json", include={"cast", "everyone", "people", "looking", "covers"})
+    data["sources"] = [[s.name, [[p.id, p.face] for p in s.photos]] for s in recipe.sources]
+    return data
+
+
+def _digest(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _touches(recipe: Recipe, effects: Sequence[Effect]) -> bool:
+    choices = [*recipe.cast.values(), recipe.everyone]
+    hides = bool(recipe.covers) or any(isinstance(choice, Anonymise) for choice in choices)
+    # A frame effect looks at the whole frame, whoever is in it.
+    changes = any(e.on for e in effects) and not all(isinstance(choice, Keep) for choice in choices)
+    return hides or changes
+
+
+def _spans(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[tuple[int, int, tuple[Effect, ...]]]:
+    """The span cut at the segments' ends; what no segment covers has no effects."""
+    before, behind = min(start, int(clip.pts[0])), max(stop, end_of(clip))
+    bounds = sorted(((ticks_of(clip, one.start) if one.start is not None else before,
+                      ticks_of(clip, one.stop) if one.stop is not None else behind, one.effects)
+                     for one in recipe.segments), key=lambda bound: bound[:2])
+    for (_, ends, _), (begins, _, _) in itertools.pairwise(bounds):
+        if begins < ends:
+            at = float(clip.seconds(begins - int(clip.pts[0])))
+            raise RecipeError(f"Two segments overlap at {at:.3f} seconds.", subject="segments", code="RECIPE.SEGMENTS",
+                              remedy="Let each begin where the one before ends.")
+    spans: list[tuple[int, int, tuple[Effect, ...]]] = []
+    at = start
+    for begins, ends, effects in bounds:
+        low, high = max(begins, at), min(ends, stop)
+        if low < high:
+            spans += [(at, low, ()), (low, high, effects)]
+            at = high
+    spans.append((at, stop, ()))
+    return [span for span in spans if _count(clip, span[0], span[1])]
+
+
+def _pieces(clip: Clip, start: int, stop: int) -> list[tuple[int, int]]:
+    """Cut at the first keyframe after SHORTEST frames, or after LONGEST frames anywhere; no crumbs at the end."""
+    low, high = int(np.searchsorted(clip.pts, start)), int(np.searchsorted(clip.pts, stop))
+    keys = np.searchsorted(clip.pts, clip.keyframes)
+    cuts = [low]
+    while high - cuts[-1] > LONGEST:
+        at = cuts[-1]
+        later = keys[(keys >= at + SHORTEST) & (keys <= at + LONGEST)]
+        cuts.append(int(later[0]) if later.size else at + LONGEST)
+    ticks = [start, *(int(clip.pts[i]) for i in cuts[1:]), stop]
+    return list(itertools.pairwise(ticks))

@@ -1,0 +1,116 @@
+"""Stages that overlap: a source that runs ahead, a sink that runs behind, with few items between them.
+
+Threads, not processes: PyAV, cv2, dlib and ONNX Runtime let go of Python's lock, and frames pass by reference. Queues
+are bounded, so that memory does not grow with a clip's length.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+T = TypeVar("T")
+
+DEPTH = 4
+"""Frames that wait between two stages: enough that none waits for another's slow frame (reference: queues of 4)."""
+
+_LOOK_EVERY = 0.1
+"""Seconds after which a waiting stage looks whether the other side has gone."""
+
+
+class _Ended:
+    """The last item of a queue. error: what ended it, if not the end of the frames."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def ahead(items: Generator[T, None, None], depth: int = DEPTH) -> Generator[T, None, None]:
+    """The same items, made in a thread of their own while the caller works on earlier ones. Closing this closes them.
+    """
+    waiting: queue.Queue[T | _Ended] = queue.Queue(depth)
+    gone = threading.Event()
+
+    def run() -> None:
+        end = _Ended()
+        try:
+            with contextlib.closing(items):
+                for item in items:
+                    if not _offer(waiting, item, gone):
+                        return
+        except BaseException as error:  # carried to the caller, who raises it
+            end = _Ended(error)
+        _offer(waiting, end, gone)
+
+    thread = threading.Thread(target=run, name="ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item = waiting.get()
+            if isinstance(item, _Ended):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+    finally:
+        gone.set()
+        thread.join()
+
+
+def _offer(waiting: queue.Queue[T], item: T, gone: threading.Event) -> bool:
+    while not gone.is_set():
+        with contextlib.suppress(queue.Full):
+            waiting.put(item, timeout=_LOOK_EVERY)
+            return True
+    return False
+
+
+class Behind(Generic[T]):
+    """Does `work` with each item in a thread of its own. What it raises is raised by the next `put`, or at the end of
+    the `with`; after an exception in the body, what waits is dropped."""
+
+    def __init__(self, work: Callable[[T], None], depth: int = DEPTH) -> None:
+        self._work = work
+        self._waiting: queue.Queue[T | _Ended] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="behind", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def put(self, item: T) -> None:
+        if not _offer(self._waiting, item, self._gone) and self._error is not None:
+            raise self._error
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        if error is not None:
+            self._gone.set()
+        _offer(self._waiting, _Ended(), self._gone)
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            for item in self._items():
+                self._work(item)
+        except BaseException as error:  # raised in the caller's thread
+            self._error = error
+            self._gone.set()
+
+    def _items(self) -> Iterator[T]:
+        while not self._gone.is_set():
+            try:
+                item = self._waiting.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                continue
+            if isinstance(item, _Ended):
+                return
+            yield item

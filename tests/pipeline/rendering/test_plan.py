@@ -1,0 +1,134 @@
+"""The plan: parts from recipe and clip alone, whole, disjoint, and only those change whose frames do."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import RecipeError
+from pipeline.presets import preset
+from pipeline.recipe import Anonymise, Effect, Keep, Recipe, RunEffects, Segment, Span
+from pipeline.rendering.plan import LONGEST, end_of, make_plan, ticks_of
+from processors.registry import load_registry
+from tests.pipeline.rendering.clips import paper_clip
+
+CHAIN = preset("natural").chain(load_registry(()))
+
+
+WHOLE = Span()
+
+
+def recipe(*segments: Segment, trim: Span = WHOLE) -> Recipe:
+    return Recipe(everyone=RunEffects(), segments=segments or (Segment(effects=CHAIN),), trim=trim)
+
+
+def with_strength(value: float) -> tuple[Effect, ...]:
+    return (CHAIN[0].model_copy(update={"params": {"strength": value}}), *CHAIN[1:])
+
+
+@st.composite
+def clips(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    steps = draw(st.lists(st.integers(1, 40), min_size=1, max_size=900))
+    pts = [int(v) for v in np.cumsum([draw(st.integers(-500, 500)), *steps])]
+    keys = sorted({0, *draw(st.lists(st.integers(0, len(pts) - 1), max_size=12))})
+    return pts, keys
+
+
+@given(made=clips(), cuts=st.lists(st.integers(0, 30_000), max_size=3, unique=True),
+       low=st.integers(0, 3000), length=st.integers(1, 30_000))
+def test_every_frame_of_the_span_lies_in_exactly_one_part(made: tuple[list[int], list[int]], cuts: list[int],
+                                                         low: int, length: int) -> None:
+    pts, keys = made
+    clip = paper_clip(len(pts), pts=pts, keyframes=keys, time_base=Fraction(1, 1000))
+    bounds = [None, *(f"{cut}/1000" for cut in sorted(cuts)), None]
+    segments = [Segment(start=a, stop=b, effects=CHAIN if n % 2 else ())
+                for n, (a, b) in enumerate(itertools.pairwise(bounds))]
+    asked = recipe(*segments, trim=Span(start=f"{low}/1000", stop=f"{low + length}/1000"))
+    inside = [t for t in pts if low <= t - pts[0] < low + length]
+    if not inside:
+        with pytest.raises(RecipeError, match="no picture lies between"):
+            make_plan(asked, clip, "x264")
+        return
+    plan = make_plan(asked, clip, "x264")
+    met = [t for part in plan.parts for t in pts if part.start <= t < part.stop]
+    assert met == inside
+    assert plan.frames == len(inside)
+    for part in plan.parts:
+        mine = [t for t in pts if part.start <= t < part.stop]
+        assert part.frames == len(mine) <= LONGEST
+        assert pts[part.first] == mine[0]
+    assert make_plan(asked, clip, "x264") == plan
+
+
+def test_parts_begin_at_keyframes_where_there_are_any() -> None:
+    clip = paper_clip(1000, keyframes=range(0, 1000, 48))
+    starts = [part.first for part in make_plan(recipe(), clip, "x264").parts]
+    assert all(first % 48 == 0 for first in starts)
+    assert max(np.diff(starts)) <= LONGEST
+    alone = [part.frames for part in make_plan(recipe(), paper_clip(1000), "x264").parts]
+    assert alone == [300, 300, 300, 100]
+
+
+def test_a_change_to_one_segment_changes_only_its_parts() -> None:
+    clip = paper_clip(1200)
+    def plan_with(strength: float) -> list[str]:
+        second = Segment(start="20", effects=with_strength(strength))
+        return [p.key for p in make_plan(recipe(Segment(stop="20", effects=CHAIN), second), clip, "x264").parts]
+
+    one, other = plan_with(1.0), plan_with(0.4)
+    assert len(one) == len(other) == 4
+    assert [a == b for a, b in zip(one, other, strict=True)] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("changed", [
+    {"everyone": Anonymise()}, {"cast": {1: Anonymise()}}, {"looking": {"small": True, "turned": False}},
+])
+def test_who_gets_what_changes_every_part(changed: dict[str, object]) -> None:
+    clip = paper_clip(400)
+    before = make_plan(recipe(), clip, "x264")
+    after = make_plan(Recipe.model_validate({**recipe().model_dump(), **changed}), clip, "x264")
+    assert {p.key for p in before.parts}.isdisjoint(p.key for p in after.parts)
+    assert {p.key for p in before.parts}.isdisjoint(p.key for p in make_plan(recipe(), clip, "x265").parts)
+
+
+def test_what_was_accepted_and_where_files_lie_change_no_part() -> None:
+    clip = paper_clip(400)
+    accepted = recipe().model_copy(update={"accepted": (Span(start="1", stop="2"),), "made_with": "another day"})
+    assert make_plan(accepted, clip, "x264") == make_plan(recipe(), clip, "x264")
+
+
+def test_effects_that_are_off_or_have_nobody_leave_frames_untouched() -> None:
+    clip = paper_clip(60)
+    off = tuple(effect.model_copy(update={"on": False}) for effect in CHAIN)
+    assert not make_plan(recipe(Segment(effects=off)), clip, "x264").parts[0].touched
+    nobody = recipe().model_copy(update={"everyone": Keep()})
+    assert not make_plan(nobody, clip, "x264").parts[0].touched
+    hidden = nobody.model_copy(update={"cast": {2: Anonymise()}, "segments": (Segment(),)})
+    assert make_plan(hidden, clip, "x264").parts[0].touched
+
+
+def test_what_no_segment_covers_passes_through() -> None:
+    parts = make_plan(recipe(Segment(start="1", stop="2", effects=CHAIN)), paper_clip(90), "x264").parts
+    assert [(part.first, part.frames, part.touched) for part in parts] == [(0, 30, False), (30, 30, True),
+                                                                          (60, 30, False)]
+
+
+def test_segments_that_overlap_are_refused() -> None:
+    both = recipe(Segment(start="0", stop="2", effects=CHAIN), Segment(start="1.5", stop="3"))
+    with pytest.raises(RecipeError) as caught:
+        make_plan(both, paper_clip(90), "x264")
+    assert caught.value.code == "RECIPE.SEGMENTS"
+    assert "1.500 seconds" in caught.value.message
+
+
+def test_times_count_from_the_first_picture_of_a_clip_that_begins_late() -> None:
+    clip = paper_clip(10, first=1000, time_base=Fraction(1, 30))
+    assert ticks_of(clip, "0") == 1000
+    assert ticks_of(clip, "1/30") == 1001
+    assert ticks_of(clip, "0.034") == 1002  # between two frames: the next
+    assert end_of(clip) == 1010
