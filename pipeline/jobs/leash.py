@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import NoReturn
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -21,7 +23,9 @@ STOP = b"stop\n"
 def be_held(stopping: threading.Event) -> None:
     """Watches the standard input, a pipe from the process that started this one: its end ends this process at once,
     `STOP` sets `stopping`. On Linux the kernel watches too, because a thread of ours has to wait for the interpreter's
-    lock and the kernel does not."""
+    lock and the kernel does not. What this process started (an ffmpeg) ends with it, however it ends."""
+    if os.name == "posix" and os.getpgid(0) == os.getpid():
+        _set_guard()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_watch, args=(stopping,), name="leash", daemon=True).start()
@@ -31,6 +35,16 @@ def step_back() -> None:
     """Lowers this process's priority; on Windows whoever starts it does that."""
     if os.name == "posix":
         os.nice(NICENESS)
+
+
+def _set_guard() -> None:
+    """A shell that waits for this process's end, which is the end of a pipe that nobody else holds, and then kills all
+    of its group: SIGKILL leaves this process itself no time for that."""
+    waits, held = os.pipe()
+    with suppress(FileNotFoundError):  # a system without a shell: the rest has to do
+        subprocess.Popen(["/bin/sh", "-c", "read _; kill -s KILL -- -$0", str(os.getpid())], stdin=waits)
+    os.close(waits)
+    os.set_inheritable(held, False)  # held: closed by the system when this process ends
 
 
 def _watch(stopping: threading.Event) -> None:

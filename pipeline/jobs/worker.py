@@ -7,6 +7,7 @@ and looks there for what is wanted of it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import faulthandler
 import os
@@ -28,6 +29,9 @@ from pipeline.rendering.request import ClipRequest, ClipWritten, Doubtful
 
 Work = Callable[[Job, Control], JobResult]
 
+BALLAST = 64 * 1024
+"""Bytes that a worker keeps taken on the disk of the jobs, so that it can say that this disk is full: SQLite needs a
+few pages for a row's end."""
 # Seconds: looks at what is wanted, writes of how far it is (at most so often), heartbeats without news.
 LOOK, WRITE, BEAT = 0.1, 0.25, 1.0
 
@@ -144,6 +148,8 @@ def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
     step_back()
     store = JobStore(args.jobs, time.time)
     job = store.get(args.job)
+    ballast = args.jobs / args.job / "ballast"
+    _fill(ballast)
     desk = Desk(store, job, args.owner, stopping)
     desk.open()
     state: State = "done"
@@ -154,12 +160,20 @@ def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
         state = "cancelled" if desk.cancelled else "interrupted"
     except BaseException as error:
         state, fault = "failed", fault_of(error, job)
+    ballast.unlink(missing_ok=True)
     return _settle(store, desk, job, args.owner, state, fault, result)
+
+
+def _fill(ballast: Path) -> None:
+    """Written, not only reserved. A disk that is full already has no room for it; the render will say so."""
+    with contextlib.suppress(OSError):
+        ballast.parent.mkdir(parents=True, exist_ok=True)
+        ballast.write_bytes(os.urandom(BALLAST))
 
 
 def _settle(store: JobStore, desk: Desk, job: Job, owner: str, state: State, fault: JobFault | None,
             result: JobResult | None) -> int:
-    """Writes the end, and tries for as long as the lease holds: the render's own fault may have been a full disk."""
+    """Writes the end, and tries for half a lease: the disk may be busy, or full until somebody frees some."""
     until = time.monotonic() + LEASE / 2
     while True:
         try:
