@@ -1,0 +1,115 @@
+"""ArcFace and InSwapper on twins: what goes in and comes out, to the pixel, and against insightface's own classes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from models.arrays import Pixels
+from models.errors import ModelError
+from models.face import Face, five_points
+from models.families.arcface import ArcfaceRecogniser, aligned
+from models.families.insightface_library import library_recogniser, library_swapper
+from models.families.inswapper import Inswapper
+from models.geometry import similarity
+from models.sessions import SessionManager
+from models.templates import ARCFACE_112, ARCFACE_128
+from models.twins import zero_recogniser, zero_swapper
+from tests.twins import echoing_recogniser, mixing_swapper
+
+
+@pytest.fixture
+def descriptor() -> np.ndarray:
+    return np.random.default_rng(3).standard_normal(512) * 20
+
+
+def test_a_descriptor_is_of_the_aligned_face_red_first(astronaut: Pixels, astronaut_face: Face) -> None:
+    recogniser = ArcfaceRecogniser(SessionManager().lease(echoing_recogniser(), name="twin"))
+    crop = aligned(astronaut, astronaut_face)
+    assert crop.shape == (112, 112, 3)
+    matrix = similarity(five_points(astronaut_face.points), ARCFACE_112 * 112)
+    assert np.array_equal(crop, cv2.warpAffine(astronaut, matrix, (112, 112)))
+    found, = recogniser.embed(astronaut, [astronaut_face])
+    red = crop[..., 2].astype(np.float64).ravel()[:512] / 127.5 - 1
+    assert np.allclose(found, red / np.linalg.norm(red), atol=1e-6)
+    assert np.linalg.norm(found) == pytest.approx(1)
+
+
+def test_all_faces_go_through_in_one_run(six_people: Pixels, astronaut_face: Face) -> None:
+    manager = SessionManager()
+    recogniser = ArcfaceRecogniser(manager.lease(echoing_recogniser(), name="twin"))
+    alone, = recogniser.embed(six_people, [astronaut_face])
+    shifted = Face(astronaut_face.box, 1, astronaut_face.points + 300)
+    first, second = recogniser.embed(six_people, [astronaut_face, shifted])
+    assert np.allclose(first, alone)
+    assert not np.allclose(second, alone)
+    assert recogniser.embed(six_people, []) == []
+    assert manager.counts()[0].batches == {1: 1, 2: 1}
+
+
+def test_descriptors_are_those_of_insightface(astronaut: Pixels, astronaut_face: Face, tmp_path: Path) -> None:
+    path = tmp_path / "r.onnx"
+    path.write_bytes(echoing_recogniser())
+    manager = SessionManager()
+    face = SimpleNamespace(kps=five_points(astronaut_face.points).astype(np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # its alignment uses what scikit-image has deprecated
+        theirs = library_recogniser(manager, path).get(astronaut, face)
+    ours, = ArcfaceRecogniser(manager.lease(path, name="twin")).embed(astronaut, [astronaut_face])
+    assert float(ours @ theirs / np.linalg.norm(theirs)) > 0.99999
+
+
+def test_an_identity_goes_through_the_map_and_has_length_one(descriptor: np.ndarray) -> None:
+    swapper = Inswapper(SessionManager().lease(mixing_swapper(), name="twin"))
+    identity = swapper.identity(descriptor)
+    assert identity.shape == (1, 512)
+    assert identity.dtype == np.float32
+    assert np.allclose(identity[0], descriptor[::-1] / np.linalg.norm(descriptor), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_swap_keeps_colours_apart_and_the_crops_kind(dtype: type, astronaut: Pixels) -> None:
+    crop: Pixels = np.ascontiguousarray(astronaut[40:168, 160:288]).astype(dtype)
+    shift = np.zeros(512)
+    shift[-3:] = (-12, 4, 3)  # blue, green, red, because the map turns them round
+    swapper = Inswapper(SessionManager().lease(mixing_swapper(), name="twin"))
+    made, = swapper.swap([crop], swapper.identity(shift))
+    added = shift[-3:] / np.linalg.norm(shift) * 255
+    wanted = np.clip(crop + added, 0, 255)
+    assert made.dtype == dtype
+    assert np.abs(made - wanted).max() < (0.51 if dtype == np.uint8 else 1e-3)
+    assert made.flags.c_contiguous
+
+
+def test_swapped_pixels_are_those_of_insightface(astronaut: Pixels, astronaut_face: Face, descriptor: np.ndarray,
+                                                tmp_path: Path) -> None:
+    path = tmp_path / "s.onnx"
+    path.write_bytes(zero_swapper())
+    manager = SessionManager()
+    five = five_points(astronaut_face.points)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        theirs, matrix = library_swapper(manager, path).get(
+            astronaut, SimpleNamespace(kps=five.astype(np.float32)),
+            SimpleNamespace(normed_embedding=np.float32(descriptor / np.linalg.norm(descriptor))), paste_back=False)
+    ours_matrix = similarity(five, ARCFACE_128 * 128)
+    assert np.allclose(matrix, ours_matrix, atol=1e-3)
+    swapper = Inswapper(manager.lease(path, name="twin"))
+    made, = swapper.swap([cv2.warpAffine(astronaut, matrix, (128, 128))], swapper.identity(descriptor))
+    difference = made.astype(int) - theirs  # it cuts levels off where ours rounds
+    assert set(np.unique(difference)) <= {0, 1}
+
+
+def test_another_kind_of_model_is_refused(astronaut: Pixels, astronaut_face: Face, descriptor: np.ndarray) -> None:
+    manager = SessionManager()
+    recogniser = ArcfaceRecogniser(manager.lease(zero_swapper(), name="wrong.onnx"))
+    swapper = Inswapper(manager.lease(zero_recogniser(), name="wrong.onnx"))
+    for work in (lambda: recogniser.embed(astronaut, [astronaut_face]), lambda: [swapper.identity(descriptor)]):
+        with pytest.raises(ModelError, match=r"wrong\.onnx") as raised:
+            work()
+        assert raised.value.code == "MODEL.CONTRACT"
