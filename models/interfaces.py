@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from models.arrays import Embedding, Pixels
+from models.arrays import Embedding, Pixels, Points
 from models.face import Box, Face
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A box with a score. turn: clockwise quarter turns (0..3) after which the face is upright."""
+    """A box with a score. turn: clockwise quarter turns (0..3) after which the face is upright. points5: (5, 2) as
+    `models.face.five_points`, where the detector gives them."""
 
     box: Box
     score: float
     turn: int = 0
+    points5: Points | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,19 @@ class Search:
     """How hard to look for faces.
 
     small: a second look at more pixels. turned: further looks at the picture turned by 90, 180 and 270 degrees.
+    faint: also what lies a little below the detector's threshold, with its score below 0; much of it is no face.
     """
 
     small: bool = False
     turned: bool = False
+    faint: bool = False
 
 
 class Detector(Protocol):
     name: str
 
     def detect(self, picture: Pixels, search: Search) -> list[Detection]:
-        """Faces in a BGR uint8 picture, boxes in its pixels, largest first, none twice."""
+        """Faces in a BGR or grey (H, W) uint8 picture, boxes in its pixels, largest first, none twice."""
         ...
 
 
@@ -42,7 +46,14 @@ class Landmarker(Protocol):
     name: str
 
     def landmarks(self, picture: Pixels, detections: Sequence[Detection]) -> list[Face]:
-        """A face with 68 points for each detection, in its order. BGR uint8 picture; sub-pixel points."""
+        """A face with 68 points for each detection, in its order. BGR or grey (H, W) uint8 picture; sub-pixel
+        points."""
+        ...
+
+    def follow(self, picture: Pixels, faces: Sequence[Face]) -> list[Face]:
+        """The same faces in the next frame of a clip, in their order: read where their points nearly are, without a
+        detector. Points, box, spread and turn are new; score, embedding and number stay. A face that is not there any
+        more gives points all the same: whoever calls has to tell."""
         ...
 
 

@@ -1,0 +1,74 @@
+"""Hard cuts, told from two small grey pictures.
+
+Pictures are compared in blocks, each against its best place within a few pixels in the other picture, by correlation:
+so neither pans and zooms nor changes of exposure look like a cut. A flash that whites the picture out is no cut either:
+what comes after it is compared with what was before.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from models.arrays import Pixels
+
+WIDTH = 96
+"""Pixels across that pictures are compared at."""
+
+_BLOCK, _REACH = 16, 7  # side of a block, and how far away it is looked for: 1/14 of the width from frame to frame
+# A block whose deviation is below this (in levels) is plain: nothing can be told from it, noise decides.
+_PLAIN = 3.0
+# Measured on 28 photographs and drawings (702 pairs that show different things: at most .48) and on what is no cut:
+# pans by 6 % of the width, turns by 4 degrees, zooms by 4 % a frame, exposure times .25 to 1.6, gamma, a flash that
+# leaves 30 % of the contrast, noise of 25 levels (at least .70). Zooms by 8 % a frame over gravel or grass go below.
+SAME = 0.52
+# Correlation of the whole pictures above which blocks need not be looked at.
+_PLAINLY = 0.9
+
+
+def small(grey: Pixels) -> Pixels:
+    """(h, WIDTH) uint8 of an (H, W) uint8 picture, for `likeness` and `CutTest`."""
+    height, width = grey.shape[:2]
+    return np.asarray(cv2.resize(grey, (WIDTH, max(round(WIDTH * height / width), _BLOCK + 1)),
+                                 interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def is_plain(picture: Pixels) -> bool:
+    """White, black or fog: nothing in it can be compared."""
+    return not any(float(block.std()) >= _PLAIN for _, _, block in _blocks(picture))
+
+
+def likeness(before: Pixels, now: Pixels) -> float:
+    """0..1: how much of `before` is found again in `now`: the median over blocks of their best correlation there.
+    1 where neither holds anything to compare."""
+    found = []
+    for y, x, block in _blocks(now):
+        if float(block.std()) < _PLAIN:
+            continue
+        window = before[max(y - _REACH, 0):y + _BLOCK + _REACH, max(x - _REACH, 0):x + _BLOCK + _REACH]
+        found.append(float(cv2.matchTemplate(window, block, cv2.TM_CCOEFF_NORMED).max()))
+    return float(np.clip(np.median(found), 0, 1)) if found else 1.0
+
+
+def _blocks(picture: Pixels) -> list[tuple[int, int, Pixels]]:
+    height, width = picture.shape
+    return [(y, x, picture[y:y + _BLOCK, x:x + _BLOCK])
+            for y in range(0, height - _BLOCK + 1, _BLOCK) for x in range(0, width - _BLOCK + 1, _BLOCK)]
+
+
+class CutTest:
+    """Tells for one frame after another whether it begins a shot. The first one does not: it has nothing before it."""
+
+    def __init__(self) -> None:
+        self._before: Pixels | None = None
+
+    def step(self, picture: Pixels) -> bool:
+        """picture: from `small`."""
+        if is_plain(picture):
+            return False  # a flash, a fade, black: what comes next decides
+        before, self._before = self._before, picture
+        if before is None or before.shape != picture.shape:
+            return before is not None
+        if float(cv2.matchTemplate(before, picture, cv2.TM_CCOEFF_NORMED)[0, 0]) > _PLAINLY:
+            return False
+        return min(likeness(before, picture), likeness(picture, before)) < SAME
