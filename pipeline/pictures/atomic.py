@@ -25,35 +25,44 @@ def write_all(files: Sequence[tuple[Path, bytes]], *, overwrite: bool) -> None:
     Raises OutputError OUTPUT.EXISTS, OUTPUT.NO_FOLDER, OUTPUT.UNWRITABLE or DISK.FULL; nothing is left behind then,
     and what was there before still is.
     """
-    placed: list[Path] = []
     waiting: list[tuple[Path, Path]] = []
     try:
         for path, data in files:
             final = Path(os.path.realpath(path))
             waiting.append((_stage(final, data, path), final))
+        place_all(waiting, overwrite=overwrite)
+    except OSError as error:
+        raise in_words(error, files[len(waiting) - 1 if waiting else 0][0], sum(len(d) for _, d in files)) from error
+    finally:
+        for staged, _ in waiting:
+            _forget(staged)
+
+
+def place_all(waiting: Sequence[tuple[Path, Path]], *, overwrite: bool) -> None:
+    """Gives whole files their final names: (hidden file, final name) each, all or none. Final names are resolved
+    already. Raises OSError."""
+    placed: list[Path] = []
+    try:
         for staged, final in waiting:
             existed = final.exists()
             _place(staged, final, overwrite=overwrite)
             if not existed:
                 placed.append(final)
-    except OSError as error:
-        for final in placed:
-            final.unlink(missing_ok=True)
-        raise _in_words(error, files[len(waiting) - 1 if waiting else 0][0], sum(len(d) for _, d in files)) from error
     except BaseException:
         for final in placed:
             final.unlink(missing_ok=True)
         raise
-    finally:
-        for staged, _ in waiting:
-            with contextlib.suppress(OSError):
-                staged.unlink(missing_ok=True)
+
+
+def hidden_beside(final: Path) -> Path:
+    """A name for the file while it is written, in the same folder."""
+    return final.parent / f".likeness-{secrets.token_hex(6)}.part"
 
 
 def _stage(final: Path, data: bytes, shown: Path) -> Path:
     """Writes data beside its final place, under a hidden name, with the mode that a new file (or the one that it will
     replace) has."""
-    staged = final.parent / f".likeness-{secrets.token_hex(6)}.part"
+    staged = hidden_beside(final)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         descriptor = os.open(staged, flags, 0o666)
@@ -65,7 +74,7 @@ def _stage(final: Path, data: bytes, shown: Path) -> Path:
             os.chmod(staged, stat.S_IMODE(final.stat().st_mode))
     except OSError as error:
         _forget(staged)
-        raise _in_words(error, shown, len(data)) from error
+        raise in_words(error, shown, len(data)) from error
     except BaseException:
         _forget(staged)
         raise
@@ -90,10 +99,10 @@ def _place(staged: Path, final: Path, *, overwrite: bool) -> None:
                 raise
             os.close(os.open(final, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
             os.replace(staged, final)
-    _flush_folder(final.parent)
+    flush_folder(final.parent)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """So that the new name survives a power cut. Not every system lets a folder be opened."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
@@ -103,14 +112,16 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _in_words(error: OSError, path: Path, size: int) -> OutputError:
+def in_words(error: OSError, path: Path, size: int) -> OutputError:
+    """What hindered the writing of path. size: bytes that it needs, 0 where that is not known."""
     if isinstance(error, OutputError):
         return error
     if error.errno in _NO_ROOM:
         free = ""
         with contextlib.suppress(OSError):
             free = f", and {shutil.disk_usage(path.parent).free:,} are free"
-        return OutputError(f"{path} needs {size:,} bytes{free}: the disk is full, or a limit on files is reached.",
+        needs = f"{path} needs {size:,} bytes{free}" if size else f"{path} does not fit{free.replace(', and', ':', 1)}"
+        return OutputError(f"{needs}: the disk is full, or a limit on files is reached.",
                            subject=str(path), code="DISK.FULL",
                            remedy="Free some space, or save to another disk. Nothing was written.")
     if isinstance(error, FileExistsError):
