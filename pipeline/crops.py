@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from models.arrays import Mask, Matrix
+from models.arrays import Mask, Matrix, Pixels
 from models.face import Face, five_points
 from models.geometry import compose, invert, quarter_turn, scale_of, similarity, transform
 from pipeline.frame import Canvas
@@ -87,9 +87,26 @@ def recut(frame: Canvas, patch: Patch, shape: Native | Template) -> Patch:
     )
 
 
+# Steps between two pixels of a crop at which a cubic curve through them is as good as straight lines (measured: a warp
+# by them is .2 levels from a cubic warp on average, 2 at most, and takes a fifth of its time).
+_STEPS = 4
+
+
+def _warp_larger(pixels: Pixels, matrix: Matrix, size: tuple[int, int]) -> Pixels:
+    """A cubic warp. Where it enlarges, the pixels are first enlarged along their own rows and columns, by a whole
+    number, which cv2 does much faster than a cubic warp; then a linear warp is enough."""
+    steps = min(int(np.ceil(scale_of(matrix))), _STEPS)
+    if steps <= 1:
+        return np.asarray(cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+    finer = cv2.resize(pixels, None, fx=steps, fy=steps, interpolation=cv2.INTER_CUBIC)
+    half = 0.5 / steps - 0.5
+    from_finer = compose(matrix, np.array([[1 / steps, 0.0, half], [0.0, 1 / steps, half]]))
+    return np.asarray(cv2.warpAffine(finer, from_finer, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
 def _warp_mask(mask: Mask, matrix: Matrix, width: int, height: int) -> Mask:
-    warped = cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR)
-    return np.clip(np.asarray(warped, np.float32), 0, 1)
+    warped = np.asarray(cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_LINEAR), np.float32)
+    return np.clip(warped, 0, 1, out=warped)
 
 
 def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
@@ -106,8 +123,7 @@ def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
         rect = _covering(matrix, width, height)
         size = (rect.x1 - rect.x0, rect.y1 - rect.y0)
         back = compose(np.array([[1.0, 0.0, -rect.x0], [0.0, 1.0, -rect.y0]]), invert(matrix))
-        pixels = np.asarray(cv2.warpAffine(patch.pixels, back, size, flags=cv2.INTER_CUBIC,
-                                           borderMode=cv2.BORDER_REPLICATE))
+        pixels = _warp_larger(patch.pixels, back, size)
         mask = _warp_mask(mask, back, *size)
     clipped = Rect(max(rect.x0, 0), max(rect.y0, 0), max(min(rect.x1, frame.width), max(rect.x0, 0)),
                    max(min(rect.y1, frame.height), max(rect.y0, 0)))
