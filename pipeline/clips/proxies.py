@@ -174,4 +174,5 @@ class ProxyCache:
 def _step_back() -> None:
     """Lowers this thread's priority, and that of the threads it will start. Linux alone can."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))

@@ -29,6 +29,9 @@ ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType({
 AT_WORK: frozenset[State] = frozenset({"running", "paused"})
 """A worker process has the job, and holds its lease."""
 
+ENDED_WITHOUT: frozenset[State] = frozenset({"failed", "cancelled", "interrupted"})
+"""It has come to an end and there is no output."""
+
 
 class JobError(LikenessError, RuntimeError):
     """A job cannot be had, or not be changed like that (`JOB.*`)."""

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -20,15 +21,22 @@ STOP = b"stop\n"
 """What a server that shuts down writes to its worker's standard input."""
 
 
-def be_held(stopping: threading.Event) -> None:
+def be_held(stopping: threading.Event) -> Callable[[], None]:
     """Watches the standard input, a pipe from the process that started this one: its end ends this process at once,
     `STOP` sets `stopping`. On Linux the kernel watches too, because a thread of ours has to wait for the interpreter's
-    lock and the kernel does not. What this process started (an ffmpeg) ends with it, however it ends."""
-    if os.name == "posix" and os.getpgid(0) == os.getpid():
-        _set_guard()
+    lock and the kernel does not. What this process started (an ffmpeg) ends with it, however it ends. Returns what has
+    to be called before an ordinary end."""
+    guard = _set_guard() if os.name == "posix" and os.getpgid(0) == os.getpid() else None
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_watch, args=(stopping,), name="leash", daemon=True).start()
+
+    def let_go() -> None:
+        if guard is not None:  # waited for, so that no dead process stays in the table of a container without an init
+            guard.kill()
+            guard.wait()
+
+    return let_go
 
 
 def step_back() -> None:
@@ -37,14 +45,16 @@ def step_back() -> None:
         os.nice(NICENESS)
 
 
-def _set_guard() -> None:
+def _set_guard() -> subprocess.Popen[bytes] | None:
     """A shell that waits for this process's end, which is the end of a pipe that nobody else holds, and then kills all
     of its group: SIGKILL leaves this process itself no time for that."""
     waits, held = os.pipe()
+    guard = None
     with suppress(FileNotFoundError):  # a system without a shell: the rest has to do
-        subprocess.Popen(["/bin/sh", "-c", "read _; kill -s KILL -- -$0", str(os.getpid())], stdin=waits)
+        guard = subprocess.Popen(["/bin/sh", "-c", "read _; kill -s KILL -- -$0", str(os.getpid())], stdin=waits)
     os.close(waits)
     os.set_inheritable(held, False)  # held: closed by the system when this process ends
+    return guard
 
 
 def _watch(stopping: threading.Event) -> None:

@@ -18,7 +18,18 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import LikenessError
-from pipeline.jobs.job import ALLOWED, AT_WORK, Job, JobError, JobFault, JobNote, JobResult, State, Wanted
+from pipeline.jobs.job import (
+    ALLOWED,
+    AT_WORK,
+    ENDED_WITHOUT,
+    Job,
+    JobError,
+    JobFault,
+    JobNote,
+    JobResult,
+    State,
+    Wanted,
+)
 from pipeline.rendering.control import ClipProgress
 
 FILE = "jobs.db"
@@ -138,11 +149,12 @@ class JobStore:
             else:
                 self._move(job, "cancelled", revision, finished=self._clock())
 
-    def queue_again(self, id: str, request: tuple[str, str] | None = None) -> None:
-        """A job that ended without its output, to the end of the queue; request: (output, JSON) in the old one's
-        place."""
+    def queue_again(self, id: str, request: tuple[str, str] | None = None,
+                    states: frozenset[State] = ENDED_WITHOUT) -> None:
+        """A job that ended without its output, in one of these states, to the end of the queue; request: (output,
+        JSON) in the old one's place."""
         with self._change() as revision:
-            job = self._in(id, {"failed", "cancelled", "interrupted"}, "cannot be started again")
+            job = self._in(id, states, "cannot be started again")
             place = self._db.execute("SELECT max(place) + 1 FROM job").fetchone()[0]
             more = {} if request is None else {"output": request[0], "request": request[1]}
             self._move(job, "queued", revision, place=place, wanted="run", error=None, finished=None, **more)

@@ -142,7 +142,7 @@ def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
     args = _parse(argv)
     stopping = threading.Event()
     faulthandler.enable()
-    be_held(stopping)
+    let_go = be_held(stopping)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the studio's terminal's; the studio says what is to be done
     signal.signal(signal.SIGTERM, lambda _number, _frame: stopping.set())
     step_back()
@@ -161,7 +161,9 @@ def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
     except BaseException as error:
         state, fault = "failed", fault_of(error, job)
     ballast.unlink(missing_ok=True)
-    return _settle(store, desk, job, args.owner, state, fault, result)
+    code = _settle(store, desk, job, args.owner, state, fault, result)
+    let_go()
+    return code
 
 
 def _fill(ballast: Path) -> None:
