@@ -27,6 +27,9 @@ from processors.batches import Remark
 UNSAID = 2
 """H.273's "unspecified" for matrix, primaries and transfer."""
 
+_LOOKED_AT = 50
+"""Times that are looked at to say whether a container rounds them."""
+
 _GIF_FASTEST = 50
 """Browsers show GIF frames of less than 2/100 s for 10/100 s (WebKit's and Blink's rule since 2008)."""
 
@@ -90,14 +93,15 @@ def resolve(clip: Clip, output: Path | Container, settings: ClipOutput,
     width, height, sar = _size(clip, settings, upright)
     pix_fmt, more = _pixels(clip, codec, settings, (width, height), turned=upright and clip.turn % 2 == 1)
     fps = _fps(clip, container, settings)
+    sdr = _becomes_sdr(clip, codec, settings)
     plain = Encoding(
         container=container.name, codec=codec.name, encoder=codec.encoder, pix_fmt=pix_fmt, options=(),  # type: ignore[arg-type]
         width=width, height=height, sar=sar, rate=fps or clip.rate, time_base=_time_base(clip, fps),
-        colour=_colour(clip, codec, pix_fmt, settings), turn=0 if upright else clip.turn, upright=upright,
-        alpha=holds(pix_fmt).alpha and clip.alpha, mastering=Mastering() if settings.sdr else clip.mastering,
+        colour=_colour(clip, codec, pix_fmt, sdr=sdr), turn=0 if upright else clip.turn, upright=upright,
+        alpha=holds(pix_fmt).alpha and clip.alpha, mastering=Mastering() if sdr else clip.mastering,
         fields="progressive" if settings.deinterlace else clip.fields, fps=fps,
         deinterlace=settings.deinterlace and clip.fields != "progressive",
-        sdr=clip.colour.transfer != "sdr" and (settings.sdr or codec.name in ("gif", "jpeg")),
+        sdr=sdr,
         sound=settings.sound, notes=(*notes, *more, *_said(clip, container, codec, settings, fps, upright)))
     return _with_encoder(plain, settings, hardware)
 
@@ -151,8 +155,8 @@ def _codec(clip: Clip, container: ContainerRow, output: Path | Container,
                           remedy="Write MOV, MKV or WebM, or name a codec (H.264) to give transparency up.")
     if container.name == "sequence" and isinstance(output, Path):
         return _picture_codec(clip, output)
-    deep = (clip.depth > 8 or clip.colour.transfer != "sdr") and not (settings.sdr and clip.depth <= 8)
-    deep = deep and not (settings.sdr and clip.colour.transfer != "sdr")
+    hdr = clip.colour.transfer != "sdr"
+    deep = (hdr and not settings.sdr) or (clip.depth > 8 and not hdr)
     codec = codecs()[container.deep if deep else container.codecs[0]]
     return codec, (_alpha_lost(codec),) if clip.alpha else ()
 
@@ -195,8 +199,7 @@ def _pixels(clip: Clip, codec: CodecRow, settings: ClipOutput, size: tuple[int, 
     """(pixel format for the encoder, what is lost). turned: pictures turned on their side keep 4:2:2 only as 4:4:4."""
     offered = every_format(codec)
     own = holds(clip.pix_fmt)
-    to_sdr = clip.colour.transfer != "sdr" and (settings.sdr or codec.name in ("gif", "jpeg"))
-    depth = 8 if to_sdr else max(clip.depth, 10 if clip.colour.transfer != "sdr" else 8)
+    depth = 8 if _becomes_sdr(clip, codec, settings) else max(clip.depth, 10 if clip.colour.transfer != "sdr" else 8)
     odd = (False, False) if codec.odd else (size[0] % 2 == 1, size[1] % 2 == 1)
     source = clip.pix_fmt
     if turned and own.across != own.down:
@@ -204,7 +207,7 @@ def _pixels(clip: Clip, codec: CodecRow, settings: ClipOutput, size: tuple[int, 
     chosen = nearest(source, offered, odd=odd, depth=depth)
     notes: list[Remark] = []
     has = holds(chosen)
-    if has.depth < min(depth, clip.depth):
+    if has.depth < min(depth, clip.depth) and clip.codec != codec.decoder:
         notes.append(Remark("OUTPUT.DEPTH", f"{codec.title} holds {has.depth} of the clip's {clip.depth} bits a "
                             "sample.", {"bits": float(has.depth), "of": float(clip.depth)}))
     if any(odd) and own.across * own.down > 1 and has.across * has.down == 1:
@@ -238,11 +241,16 @@ def _time_base(clip: Clip, fps: Fraction | None) -> Fraction:
     return clip.time_base if fps is None else Fraction(1, fps.numerator)
 
 
-def _colour(clip: Clip, codec: CodecRow, pix_fmt: str, settings: ClipOutput) -> Colour:
+def _becomes_sdr(clip: Clip, codec: CodecRow, settings: ClipOutput) -> bool:
+    """GIF and JPEG have eight bits and no way to say PQ or HLG."""
+    return clip.colour.transfer != "sdr" and (settings.sdr or codec.name in ("gif", "jpeg"))
+
+
+def _colour(clip: Clip, codec: CodecRow, pix_fmt: str, *, sdr: bool) -> Colour:
     """The clip's tags as they are; where pixels are converted, what they are converted to."""
     if codec.name == "prores" and clip.colour.full:
         return replace(clip.colour, full=False, range=1)  # ProRes knows studio range alone
-    if clip.colour.transfer != "sdr" and settings.sdr:
+    if sdr:
         return Colour(matrix="bt709", transfer="sdr", full=False, space=1, primaries=1, trc=1, range=1)
     if holds(clip.pix_fmt).rgb and not holds(pix_fmt).rgb:
         # sRGB pictures as BT.709 video, which is what players assume.
@@ -255,8 +263,8 @@ def _colour(clip: Clip, codec: CodecRow, pix_fmt: str, settings: ClipOutput) -> 
 def _said(clip: Clip, container: ContainerRow, codec: CodecRow, settings: ClipOutput, fps: Fraction | None,
           upright: bool) -> tuple[Remark, ...]:
     notes = []
-    if container.tick and fps is None and (1 / clip.time_base) % (1 / container.tick) and clip.kind == "file" and (
-            any((pts * clip.time_base / container.tick).denominator > 1 for pts in clip.pts[:50].tolist())):
+    if container.tick and fps is None and any(
+            (ticks * clip.time_base / container.tick).denominator > 1 for ticks in clip.pts[:_LOOKED_AT].tolist()):
         notes.append(Remark("OUTPUT.TIMES_ROUNDED", f"{container.title} keeps times to 1/{container.tick.denominator} "
                             "of a second; no picture is dropped."))
     if upright:

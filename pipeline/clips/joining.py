@@ -24,6 +24,7 @@ from pipeline.clips.encoding import Encoding
 from pipeline.clips.exporting import export
 from pipeline.clips.marks import SENTENCE_TAG, TAG, sentence, statement
 from pipeline.clips.parts import PartIndex, index_part, open_part
+from pipeline.clips.pixel_formats import holds
 from pipeline.clips.timeline import Timeline, timeline
 from pipeline.clips.tracks import Carrier, Packet, Window, carry, still_true
 from pipeline.pictures import atomic
@@ -285,6 +286,8 @@ def _picture_stream(target: av.container.OutputContainer, part: av.VideoStream, 
     stream.time_base = times.time_base
     if encoding.codec == "h265" and encoding.container in ("mp4", "mov"):
         context.codec_tag = "hvc1"  # Apple's players know no hev1
+    if encoding.codec == "prores":  # decoders take the profile from it
+        context.codec_tag = "ap4h" if holds(encoding.pix_fmt).across == 1 else "apch"
     if encoding.turn:
         stream.set_display_rotation(-90 * encoding.turn)
     return stream

@@ -22,6 +22,9 @@ else:
 _TEXT = frozenset(("subrip", "ass", "ssa", "mov_text", "webvtt", "text"))
 """Codings of subtitles that can be turned into each other."""
 
+_SILENCE = b"\0\0"
+"""A packet of 3GPP timed text without text: its length."""
+
 _LOSSY_RATE = 192_000
 """Bits a second for sound that must be coded again, stereo: AAC and Opus are transparent there (hydrogenaudio's
 listening tests put that at 128 to 160 kbit/s)."""
@@ -80,10 +83,12 @@ class Copied:
         self._base: Fraction = source.time_base or Fraction(1, 1000)
         self._shift = round(window.shift / self._base)
         self._sound = source.type == "audio"
+        # MP4's muxer fills the gaps between subtitles itself, with packets that say nothing.
+        self._filled = source.type == "subtitle" and source.codec_context.codec.canonical_name == "mov_text"
 
     def take(self, packet: Packet) -> Iterator[Packet]:
         pts = packet.pts if packet.pts is not None else packet.dts
-        if pts is None:
+        if pts is None or (self._filled and bytes(packet) == _SILENCE):
             return
         start, length = pts * self._base, (packet.duration or 0) * self._base
         if self._sound:
@@ -193,7 +198,7 @@ def carry(source: av.container.InputContainer, target: av.container.OutputContai
 
 def _carrier(stream: Any, target: av.container.OutputContainer, row: ContainerRow, window: Window, *,
              nameless: bool) -> tuple[Carrier | None, Remark | None]:
-    codec = stream.codec_context.codec.name if stream.codec_context else ""
+    codec = stream.codec_context.codec.canonical_name if stream.codec_context else ""
     if stream.type == "audio":
         return _sound(stream, codec, target, row, window, nameless=nameless)
     if stream.type == "subtitle":
@@ -271,6 +276,8 @@ def _like(stream: Any, target: av.container.OutputContainer, *, nameless: bool) 
 def _dress(new: Any, stream: Any, *, nameless: bool) -> None:
     """Language, title and role of the old track for the new one."""
     kept = still_true(dict(stream.metadata))
+    if "name" in kept:
+        kept.setdefault("title", kept.pop("name"))  # MP4's muxer and demuxer call a track's title differently
     new.metadata.clear()
     new.metadata.update({key: said for key, said in kept.items() if key == "language"} if nameless else kept)
     new.disposition = int(stream.disposition)
