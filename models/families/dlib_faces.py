@@ -39,8 +39,8 @@ SAME_FACE = 0.4
 # pictures that scikit-image carries (no face in most of them).
 TURNED_THRESHOLD = 0.25
 
-# How far below dlib's own threshold faint finds reach. Measured on 120 frames of the example clip and the six people's
-# picture: a head that turns away goes from 1 to below 0 long before its points are lost.
+# How far below dlib's own threshold faint finds reach. Measured on 48 pictures without a face at 1280 px: finds above 0:
+# 1; above -.25: 7; above -.4: 13; above -.6: 28. Faces that turn away stay above until they are not found at all.
 FAINT = 0.4
 
 # Boxes that the 68 points are averaged over: shift in x, shift in y, growth, as shares of the box (classical-swap

@@ -55,7 +55,8 @@ class FollowedFace:
     """face: number is the person's, 0 nobody known; its embedding is the track's mean, None where nobody asked.
     track: number of the track, from 1 in each follower. held: the points are carried on from where they were, because
     what is read now is not to be believed. sure: the points are. known: distance to the person's descriptor; other: to
-    the nearest other person's (both infinite where there is none). seen: the detector saw it in this very frame."""
+    the nearest other person's (both infinite where there is none). seen: the detector saw it in this very frame.
+    firm: in this frame its points could be followed, and read anew where they went."""
 
     face: Face
     track: int
@@ -65,6 +66,7 @@ class FollowedFace:
     known: float = float("inf")
     other: float = float("inf")
     seen: bool = False
+    firm: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,7 +130,7 @@ class Follower:
         if self._embed:
             self._know(frame, kind == "full")
         self._before = grey
-        faces = sorted((self._said(track) for track in self._tracks if _believed(track)),
+        faces = sorted((self._said(track) for track in self._tracks if _believed(track) and not self._covered(track)),
                        key=lambda followed: followed.face.centre)
         return Followed(cut, tuple(faces), kind == "full")
 
@@ -179,6 +181,12 @@ class Follower:
         # The detector says which of them lies on a face; the newer one is more often the one that slipped.
         return one if (one.unseen, one.strayed) > (other.unseen, other.strayed) else other
 
+    def _covered(self, track: _Track) -> bool:
+        """Its points have let go of the face while another face is in front of it."""
+        return track.strayed > 0 and any(other is not track and other.strayed == 0
+                                         and other.face.box.overlap(track.face.box) > _MEETING
+                                         for other in self._tracks)
+
     def _end(self) -> None:
         self._tracks = [track for track in self._tracks
                         if track.unseen <= _UNSEEN * self._rate and track.strayed <= _STRAYED * self._rate]
@@ -206,7 +214,8 @@ class Follower:
         remarks = () if sure else (_held_remark() if track.held else _unsure_remark(track.face.spread),)
         identity = track.identity
         face = replace(track.face, number=identity.number, embedding=identity.mean)
-        return FollowedFace(face, track.number, track.held, sure, remarks, identity.nearest, identity.other, track.seen)
+        return FollowedFace(face, track.number, track.held, sure, remarks, identity.nearest, identity.other, track.seen,
+                            track.strayed == 0)
 
 
 def _believed(track: _Track) -> bool:

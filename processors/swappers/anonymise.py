@@ -74,9 +74,8 @@ def head_unit(points: Points) -> float:
     return max(seen, _FRONTAL * float(np.hypot(*(chin - brow))), 1.0)
 
 
-def head_mask(crop: Crop, size: float) -> Mask:
-    """(H, W) 0 or 1: face, forehead, ears and hair, with a margin. size: 1 = as measured, more = that much larger."""
-    points, unit = crop.points, head_unit(crop.points)
+def head_outline(points: Points) -> Points:
+    """(116, 2) points round the whole head, and in it: the 68 themselves, and an ellipse for skull and hair."""
     brow, chin = points[17:27].mean(axis=0), points[8]
     up = brow - chin
     height = float(np.hypot(*up))
@@ -92,7 +91,12 @@ def head_mask(crop: Crop, size: float) -> Mask:
     axes = (half, height * (1 + _CROWN) / 2)
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     head = middle + np.outer(np.cos(angle) * axes[0], across) + np.outer(np.sin(angle) * axes[1], up)
-    outline = np.vstack([points, head])
+    return np.vstack([points, head])
+
+
+def head_mask(crop: Crop, size: float) -> Mask:
+    """(H, W) 0 or 1: face, forehead, ears and hair, with a margin. size: 1 = as measured, more = that much larger."""
+    unit, outline = head_unit(crop.points), head_outline(crop.points)
     centre = outline.mean(axis=0)
     outline = centre + (outline - centre) * size
     flags = np.zeros(crop.pixels.shape[:2], np.uint8)
