@@ -7,6 +7,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,14 +15,37 @@ import numpy as np
 
 from models.arrays import Mask
 from models.errors import Cancelled, InputError, NoFace, RecipeError
+from models.face import Box
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
 from pipeline.chain import FaceJob, Step, make_steps, run_chain
+from pipeline.clips.clip import Clip
+from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
 from pipeline.frame import Frame
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
-from pipeline.recipe import Anonymise, Effect, Keep, Looking, Recipe, RunEffects, UseSource, make_effects
+from pipeline.pictures.preview import Encoded, encode_portrait
+from pipeline.recipe import (
+    Anonymise,
+    Effect,
+    Keep,
+    Looking,
+    Person,
+    Recipe,
+    RunEffects,
+    Span,
+    UseSource,
+    make_effects,
+)
+from pipeline.rendering.control import Control
+from pipeline.rendering.desk import Desk, Drawn, Estimate, FaceThere, progress_of, shown, stopper
+from pipeline.rendering.kept import KeptParts
+from pipeline.rendering.plan import ticks_of
+from pipeline.rendering.request import ClipRequest, ClipWritten
+from pipeline.rendering.run import render_clip
+from pipeline.tracking.heads import face_in_box
+from pipeline.tracking.people import PersonFound, best_face, look_through
 from pipeline.version import VERSION
 from processors.batches import Native, Region, Remark, SourceFace
 from processors.context import Context
@@ -111,6 +135,8 @@ class Engine:
         self.faces = faces or dlib_stack()
         self._analyses = _Kept(KEPT_ANALYSES)
         self._sources = _Kept(KEPT_SOURCES)
+        self._people = _Kept(KEPT_ANALYSES)
+        self.desk = Desk(self)
 
     def open(self, path: Path, *, name: str | None = None) -> Picture:
         """Reads a picture. name: what the user calls it, for messages. Raises MissingInput, MediaError, InputError."""
@@ -189,26 +215,119 @@ class Engine:
         for report in analysis.faces:
             choice = recipe.choice_for(report.number)
             if isinstance(choice, UseSource):
-                jobs.append(FaceJob(report.face, self._source_faces(sources[choice.source], target)))
+                jobs.append(FaceJob(report.face, self._source_faces(sources[choice.source], target.icc)))
             elif isinstance(choice, RunEffects):
                 jobs.append(FaceJob(report.face))
             elif isinstance(choice, Anonymise):
                 hidden.setdefault(choice.style, []).append(FaceJob(report.face))
+        for cover in recipe.covers:
+            box = Box(cover.x * target.frame.width, cover.y * target.frame.height,
+                      (cover.x + cover.width) * target.frame.width, (cover.y + cover.height) * target.frame.height)
+            hidden.setdefault(cover.style, []).append(FaceJob(face_in_box(box)))
         passes = [(jobs, make_steps(recipe.effects, self.registry))]
         for style, covered in hidden.items():
             effects = make_effects(["anonymise", "feather"], self.registry, {"anonymise": {"style": style}})
             passes.append((covered, make_steps(effects, self.registry)))
         return passes
 
-    def _source_faces(self, source: Source, target: Picture) -> tuple[SourceFace, ...]:
-        """The source's photos in the target's colours, each the same object for as long as it is kept."""
+    # Clips --------------------------------------------------------------------------------------------------------
+
+    def open_clip(self, path: Path, *, name: str | None = None) -> Clip:
+        """Probes a clip. Raises MissingInput, MediaError."""
+        return open_clip(path, name=name)
+
+    def look_through(self, clip: Clip, looking: Looking = Looking(), trim: Span = Span(), *,
+                     progress: Progress = _silent, cancelled: Callable[[], bool] = _never) -> tuple[PersonFound, ...]:
+        """Who is in a clip, from frames all over its span; remembered."""
+        def look() -> tuple[PersonFound, ...]:
+            start = ticks_of(clip, trim.start) if trim.start is not None else int(clip.pts[0])
+            stop = ticks_of(clip, trim.stop) if trim.stop is not None else None
+            return look_through(clip, self.faces, looking, start=start, stop=stop,
+                                progress=lambda share: progress(share, "look"), check=stopper(cancelled))
+
+        return self._people.get((clip.id, looking, trim), look)
+
+    def portrait(self, clip: Clip, found: PersonFound) -> Encoded:
+        """A person's clearest frame, cut round the face."""
+        frame = self.desk.frame(clip, clip.seconds(found.ticks - int(clip.pts[0])))
+        return encode_portrait(Frame(frame.bgr8()), found.face.box, found.face.turn)
+
+    def clip_picture(self, clip: Clip, seconds: Fraction, *, width: int | None = None, viewer: str = "",
+                     ) -> tuple[Encoded, int, int] | None:
+        """The exact frame at a time as a JPEG, with its ticks and its index. viewer: who looks; None where that one has
+        asked for another frame since."""
+        frame = self.desk.look(clip, seconds, viewer)
+        return None if frame is None else (shown(frame, width), frame.ticks, frame.index)
+
+    def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking = Looking(),
+                 ) -> tuple[FaceThere, ...]:
+        return self.desk.faces_at(clip, seconds, people, looking)
+
+    def clip_preview(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction, *,
+                     width: int | None = None, cancelled: Callable[[], bool] = _never) -> tuple[Encoded, Drawn]:
+        """The frame at a time with the recipe's effects, as a JPEG and as it is."""
+        drawn = self.desk.drawn(recipe, clip, sources, seconds, stopper(cancelled))
+        return shown(drawn.frame, width), drawn
+
+    def clip_span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, folder: Path, *,
+                  seconds: Fraction = Fraction(3), progress: Progress = _silent,
+                  cancelled: Callable[[], bool] = _never) -> Path:
+        """A few rendered seconds as an MP4 in `folder`."""
+        control = Control(cancelled=cancelled, progress=progress_of(progress))
+        return self.desk.span(recipe, clip, sources, start, seconds, folder, control)
+
+    def estimate(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path, *,
+                 cancelled: Callable[[], bool] = _never) -> Estimate:
+        """What a render would take. Raises OutputError for what cannot be written."""
+        return self.desk.estimate(recipe, clip, sources, output, stopper(cancelled))
+
+    def render_clip(self, request: ClipRequest, control: Control, *, clip: Clip | None = None,
+                    sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None) -> ClipWritten:
+        """See `pipeline.rendering.run.render_clip`."""
+        return render_clip(self, request, control, clip=clip, sources=sources, kept=kept)
+
+    def source_pictures(self, path: Path, *, name: str | None = None) -> tuple[str, tuple[Picture, ...]]:
+        """A source's file by its content's id, and what it shows: a photo, or the best faces of a clip. Raises NoFace
+        for a clip without any."""
+        if not is_clip(path):
+            picture = self.open(path, name=name)
+            return picture.id, (picture,)
+        clip = self.open_clip(path, name=name)
+        return clip.id, self._people.get((clip.id, "source"), lambda: best_face(clip, self.faces))
+
+    def open_sources(self, recipe: Recipe) -> dict[str, Source]:
+        """The recipe's sources, read from where they were last seen. Raises RecipeError `RECIPE.INPUT_CHANGED` where
+        another file is there now."""
+        sources = {}
+        for source in recipe.sources:
+            photos: list[tuple[Picture, int | None]] = []
+            for photo in source.photos:
+                found, pictures = self.source_pictures(Path(photo.path or photo.name), name=photo.name)
+                if found != photo.id:
+                    raise RecipeError(f"{photo.name} is not the file that the recipe was made with: its content "
+                                      "differs.", subject=photo.name, code="RECIPE.INPUT_CHANGED",
+                                      remedy="Give the recipe's own file, or choose the photo anew.")
+                photos += [(picture, photo.face) for picture in pictures]
+            sources[source.name] = self.source(source.name, photos)
+        return sources
+
+    def source_faces(self, source: Source) -> tuple[SourceFace, ...]:
+        """The source's photos in sRGB, which is what clips are taken for; each the same object while it is kept."""
+        return self._source_faces(source, None)
+
+    def close(self) -> None:
+        """Lets go of open decoders."""
+        self.desk.close()
+
+    def _source_faces(self, source: Source, icc: bytes | None) -> tuple[SourceFace, ...]:
+        """The source's photos in the colours of a profile, each the same object for as long as it is kept."""
         embedding = np.mean([report.face.embedding for _, report in source.photos
                              if report.face.embedding is not None], axis=0)
         identity = zlib.crc32(embedding.tobytes())
-        colours = zlib.crc32(target.icc or b"")
+        colours = zlib.crc32(icc or b"")
 
         def make(picture: Picture, report: FaceReport) -> SourceFace:
-            frame = in_colours(picture, target.icc).frame
+            frame = in_colours(picture, icc).frame
             return SourceFace(cut(frame, report.face, Native(SOURCE_MARGIN)), embedding)
 
         return tuple(self._sources.get((picture.id, report.face.centre, identity, colours),
@@ -232,7 +351,7 @@ def _pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) -
 
 
 def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Mapping[str, Source]) -> None:
-    if not analysis.faces:
+    if not analysis.faces and not recipe.covers:
         raise NoFace(f"No face can be found in {target.name}.", subject=target.name,
                      remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")
     numbers = {report.number for report in analysis.faces}
@@ -262,4 +381,5 @@ def changes_anybody(recipe: Recipe) -> bool:
     return any(not isinstance(choice, Keep) for choice in (*recipe.cast.values(), recipe.everyone))
 
 
-__all__ = ["Analysis", "Engine", "FaceReport", "Progress", "Rendered", "Source", "changes_anybody"]
+__all__ = ["Analysis", "Clip", "ClipRequest", "ClipWritten", "Control", "Drawn", "Engine", "Estimate", "FaceReport",
+           "FaceThere", "PersonFound", "Progress", "Rendered", "Source", "changes_anybody"]

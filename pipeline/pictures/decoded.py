@@ -60,8 +60,8 @@ def check_size(width: int, height: int) -> None:
 
 
 def clip_refusal(what: str) -> RefusedError:
-    return RefusedError(f"is {what}.", "INPUT.CLIP_NOT_YET",
-                        "Clips come in a later version. Give a picture: JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF.")
+    return RefusedError(f"is {what}.", "INPUT.IS_CLIP",
+                        "A picture is wanted here: JPEG, PNG, WebP, TIFF, BMP, HEIC or AVIF.")
 
 
 def turn(array: Pixels, orientation: int) -> Pixels:

@@ -24,7 +24,7 @@ def read_picture(path: Path, *, name: str | None = None) -> Picture:
 
     name: what the user calls the file, where path is not that (an upload); its suffix is compared with the content.
     Raises MissingInput, InputError (`INPUT.IS_FOLDER`, `INPUT.NOT_A_FILE`, `INPUT.NO_PERMISSION`,
-    `INPUT.CLIP_NOT_YET`) or MediaError (`MEDIA.EMPTY`, `MEDIA.UNKNOWN_FORMAT`, `MEDIA.TRUNCATED`, `MEDIA.TOO_LARGE`,
+    `INPUT.IS_CLIP`) or MediaError (`MEDIA.EMPTY`, `MEDIA.UNKNOWN_FORMAT`, `MEDIA.TRUNCATED`, `MEDIA.TOO_LARGE`,
     `MEDIA.UNSUPPORTED`, `MEDIA.UNREADABLE`); each names the file.
     """
     shown = name if name is not None else str(path)

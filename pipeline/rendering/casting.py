@@ -44,8 +44,8 @@ class Casting:
     def style_for(self, number: int) -> AnonymiseStyle:
         """The style of a covered face. Nobody known: everyone's, or else the first that anybody has."""
         choices = [self.recipe.choice_for(number), self.recipe.everyone, *self.recipe.cast.values()]
-        found = next((choice.style for choice in choices if isinstance(choice, Anonymise)), None)
-        return found or next((box.style for box in self.recipe.covers), "blur")
+        styles = [choice.style for choice in choices if isinstance(choice, Anonymise)]
+        return next(iter((*styles, *(box.style for box in self.recipe.covers))), "blur")
 
     def job_for(self, face: Face) -> FaceJob | None:
         """What the chain does to a face; None where it is left alone (or hidden, which is not the chain's)."""

@@ -11,13 +11,14 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from models.errors import RecipeError
 from pipeline.clips.clip import Clip
+from pipeline.clips.encoding import Encoding
 from pipeline.recipe import Anonymise, Effect, Keep, Recipe
 
 # Frames after which the next keyframe begins a part, and after which any frame does. A part is what a crash can cost:
@@ -86,6 +87,11 @@ def make_plan(recipe: Recipe, clip: Clip, signature: str) -> Plan:
             parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, int(np.searchsorted(clip.pts, part_start)),
                                      _count(clip, part_start, part_stop), effects, touched, key))
     return Plan(start, stop, tuple(parts))
+
+
+def signature_of(encoding: Encoding) -> str:
+    """What the encoder is set to: all of it but what people are told."""
+    return repr(replace(encoding, notes=()))
 
 
 def _count(clip: Clip, start: int, stop: int) -> int:

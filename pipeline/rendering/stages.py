@@ -70,11 +70,11 @@ def _offer(waiting: queue.Queue[T], item: T, gone: threading.Event) -> bool:
 
 
 class Behind(Generic[T]):
-    """Does `work` with each item in a thread of its own. What it raises is raised by the next `put`, or at the end of
-    the `with`; after an exception in the body, what waits is dropped."""
+    """Hands items to `consume`, which runs through them in a thread of its own. What it raises is raised by the next
+    `put`, or at the end of the `with`; after an exception in the body, what waits is dropped."""
 
-    def __init__(self, work: Callable[[T], None], depth: int = DEPTH) -> None:
-        self._work = work
+    def __init__(self, consume: Callable[[Iterator[T]], None], depth: int = DEPTH) -> None:
+        self._consume = consume
         self._waiting: queue.Queue[T | _Ended] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._gone = threading.Event()
@@ -99,8 +99,7 @@ class Behind(Generic[T]):
 
     def _run(self) -> None:
         try:
-            for item in self._items():
-                self._work(item)
+            self._consume(self._items())
         except BaseException as error:  # raised in the caller's thread
             self._error = error
             self._gone.set()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.version import VERSION
@@ -12,6 +13,9 @@ from pipeline.version import VERSION
 COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench")
 PORT = 7860
 LOOKS = ("small", "turned")
+CODECS = ("h264", "h265", "av1", "vp9", "prores", "ffv1", "gif", "png", "jpeg", "tiff")
+ENCODERS = ("auto", "software", "nvenc", "qsv", "videotoolbox")
+_COVER = re.compile(r"\d{1,6}(,\d{1,6}){3}(@[^=]+)?(=(blur|pixelate|solid))?")
 
 _GLOBAL_WITH_VALUE = ("--data-dir",)
 _EXITS = """exit codes:
@@ -147,9 +151,12 @@ def _render(parser: argparse.ArgumentParser) -> None:
                         help="photo of a face to put in; repeat for more. NAME defaults to the file's name without its "
                              "ending; photos with equal NAMEs are of one person. FILE#2 means the second face in FILE "
                              "(default: the largest)")
-    parser.add_argument("--target", type=_file, metavar="FILE", help="picture to work on")
+    parser.add_argument("--target", type=_file, metavar="FILE",
+                        help="picture or clip to work on; a clip may also be a folder of numbered pictures, or a "
+                             "pattern (shot_%%04d.png)")
     parser.add_argument("--output", type=_file, metavar="FILE", required=True,
-                        help="picture to write; its ending decides the format (.jpg .png .webp .tif .bmp .heic .avif)")
+                        help="file to write; its ending decides the format: .jpg .png .webp .tif .bmp .heic .avif for "
+                             "pictures; .mp4 .mov .mkv .webm .avi .gif, or a pattern like out_%%04d.png, for clips")
     parser.add_argument("--preset", metavar="NAME", help="chain of effects: natural (default), sharp or fast")
     parser.add_argument("--effects", type=_names, metavar="NAME,NAME,...",
                         help="the chain, in order, by the names that `processors` lists")
@@ -166,11 +173,71 @@ def _render(parser: argparse.ArgumentParser) -> None:
                         help="begin with a saved recipe; the other flags change it")
     parser.add_argument("--save-recipe", type=_file, metavar="R.json", help="also save what was done as a recipe")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.add_argument("--cover", action="append", type=_cover, default=[], metavar="X,Y,W,H[@TIME][=STYLE]",
+                        help="hide a head that is not found: a box in pixels of the upright picture; in a clip at that "
+                             "TIME, and followed to the ends of its shot. STYLE: blur (default), pixelate, solid")
+    _clip(parser)
     _json(parser)
 
 
+def _clip(parser: argparse.ArgumentParser) -> None:
+    clips = parser.add_argument_group(
+        "for clips", "TIME is seconds (12.5), minutes and seconds (1:02.5), or a frame's number from 0 (381f). What is "
+                     "not named stays as the input has it.")
+    clips.add_argument("--start", type=_moment, metavar="TIME", help="render from here on")
+    clips.add_argument("--stop", type=_moment, metavar="TIME", help="render up to here, this moment not included")
+    clips.add_argument("--codec", choices=CODECS, help="how pictures are coded (default: H.264; H.265 for HDR and "
+                                                       "10 bit; VP9 in WebM; ProRes for alpha)")
+    clips.add_argument("--crf", type=int, choices=range(64), metavar="0-63",
+                       help="quality on the codec's own scale, smaller is better (default: 18 for H.264 and H.265)")
+    clips.add_argument("--speed", metavar="PRESET",
+                       help="the encoder's preset, in x264's words: veryfast, medium, slow …")
+    clips.add_argument("--height", type=_count, metavar="LINES", help="scale to so many lines")
+    clips.add_argument("--fps", metavar="RATE",
+                       help="frames a second (30, 24000/1001): frames are dropped or repeated, the clip stays as long "
+                            "as it is")
+    clips.add_argument("--no-sound", action="store_true", help="leave the sound tracks out")
+    clips.add_argument("--encoder", choices=ENCODERS,
+                       help="whose encoder: software (default), or hardware where a trial succeeds")
+    clips.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced fields")
+    clips.add_argument("--sdr", action="store_true", help="map HDR to standard dynamic range")
+    clips.add_argument("--damaged", choices=("refuse", "up-to"),
+                       help="a clip that is corrupt in the middle: refuse it (default), or render it up to there")
+    clips.add_argument("--resume", action="store_true",
+                       help="go on with an interrupted render of this output; its finished parts are taken over")
+    clips.add_argument("--accept", action="append", type=_span, default=[], metavar="TIME-TIME",
+                       help="this doubtful span of an anonymised clip was looked at and is all right; repeat for more")
+
+
+def _moment(text: str) -> str:
+    """The text itself, once it is known to be a time: what it means depends on the clip."""
+    from pipeline.clips.moments import parse_moment  # not above: `--help` imports nothing heavy
+
+    return _parsed(text, parse_moment)
+
+
+def _span(text: str) -> str:
+    from pipeline.clips.moments import parse_span
+
+    return _parsed(text, parse_span)
+
+
+def _parsed(text: str, parse: Callable[[str], object]) -> str:
+    try:
+        parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _cover(text: str) -> str:
+    if not _COVER.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not X,Y,W,H, perhaps with @TIME and =STYLE behind it")
+    return text
+
+
 def _analyse(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", type=_file, metavar="FILE", help="picture to look at")
+    parser.add_argument("target", type=_file, metavar="FILE", help="picture or clip to look at")
     _look(parser)
     _json(parser)
 
@@ -196,8 +263,8 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 _ADD = {
     "serve": ("Open the studio in your browser. Only this machine can reach it.", _serve),
-    "render": ("Change the faces in one picture.", _render),
-    "analyse": ("List the faces in a picture, with their numbers and what may go wrong.", _analyse),
+    "render": ("Change the faces in one picture or clip.", _render),
+    "analyse": ("List the faces in a picture, or the people in a clip, with their numbers.", _analyse),
     "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
     "processors": ("List the processors and their parameters.", _json),
     "doctor": ("Check this machine; each line names its remedy.", _json),
@@ -213,6 +280,10 @@ _EPILOGS = {
   webui.py render --target party.jpg --output out.jpg --map others=pixelate
   webui.py render --source ann.jpg --target party.jpg --output out.png \\
                   --preset sharp --set swapper.strength=0.8 --save-recipe r.json
+  webui.py render --source ann.jpg --target holiday.mp4 --output out.mp4
+  webui.py render --source ann.jpg --target holiday.mp4 --output out.mp4 --resume
+      go on with it after Ctrl+C, a crash or a full disk
+  webui.py render --target street.mov --output street.mp4 --map others=blur --start 0:10 --stop 0:25
 """,
 }
 

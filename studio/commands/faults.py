@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 import traceback
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from models.errors import Cancelled, LikenessError
 from pipeline.data_folder import data_folder
+from pipeline.rendering.request import Doubtful
 from pipeline.version import VERSION
 from studio.commands.terminal import Terminal
 
@@ -50,6 +52,8 @@ def report(error: BaseException, terminal: Terminal, *, data_dir: Path | None, d
         data |= known.data
         if known.more and not terminal.as_json:
             terminal.block(known.more)
+    if isinstance(known, Doubtful):
+        data["doubts"] = [asdict(doubt) for doubt in known.doubts]
     if terminal.as_json:
         terminal.answer({"error": data}, "")
     terminal.note(str(known))

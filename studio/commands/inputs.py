@@ -25,11 +25,11 @@ def photos_of(recipe: Recipe, recipe_file: Path) -> dict[str, list[SourceWords]]
                           for photo in source.photos] for source in recipe.sources}
 
 
-def check_same(picture: Picture, meant: Input) -> None:
-    """Raises RecipeError where the picture is another than the recipe was made with."""
-    if picture.id != meant.id:
-        raise RecipeError(f"{picture.name} is not the file that the recipe was made with: its content differs.",
-                          subject=picture.name, code="RECIPE.INPUT_CHANGED",
+def check_same(name: str, found: str, meant: Input) -> None:
+    """Raises RecipeError where the file of that name and content id is another than the recipe was made with."""
+    if found != meant.id:
+        raise RecipeError(f"{name} is not the file that the recipe was made with: its content differs.",
+                          subject=name, code="RECIPE.INPUT_CHANGED",
                           remedy="Name the files with --target and --source to use these all the same.")
 
 
@@ -40,9 +40,11 @@ def open_sources(engine: Engine, photos: Mapping[str, Sequence[SourceWords]], sa
     meant = {source.name: source.photos for source in saved.sources} if saved else {}
     sources = {}
     for name, words in photos.items():
-        pictures = [engine.open(photo.path) for photo in words]
-        for picture, photo in zip(pictures, meant.get(name, ()), strict=False):
-            check_same(picture, photo)
-        sources[name] = engine.source(name, [(picture, photo.face)
-                                             for picture, photo in zip(pictures, words, strict=True)])
+        shown: list[tuple[Picture, int | None]] = []
+        for place, photo in enumerate(words):
+            found, pictures = engine.source_pictures(photo.path)
+            if place < len(meant.get(name, ())):
+                check_same(photo.path.name, found, meant[name][place])
+            shown += [(picture, photo.face) for picture in pictures]
+        sources[name] = engine.source(name, shown)
     return sources

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from pipeline.bench import quality
+from pipeline.bench.run import quality
 from pipeline.engine import Engine
 from pipeline.measure import measure_pair
 from pipeline.recipe import Keep, read_recipe

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.analysis import Analysis, FaceReport
+from pipeline.clips.probe import is_clip
 from pipeline.engine import Engine, Progress
 from pipeline.pictures import Picture
 from pipeline.recipe import Looking
@@ -19,6 +20,10 @@ STAGES = {"find": "Looking for faces", "swap": "Changing faces", "write": "Writi
 
 def analyse(args: Namespace, terminal: Terminal) -> int:
     engine = Engine()
+    if is_clip(args.target):
+        from studio.commands.clips import analyse_clip
+
+        return analyse_clip(args, terminal, engine)
     picture = engine.open(args.target)
     found = engine.analyse(picture, looking(args.look), progress=stages(terminal))
     terminal.answer(_data(picture, found), "\n".join([_heading(picture, found), *face_lines(found)]))

@@ -62,23 +62,24 @@ class Terminal:
         self.clear()
         print(words, file=self._err, flush=True)
 
-    def progress(self, share: float, what: str) -> None:
-        """share: 0..1 of the whole. Redrawn at most ten times a second; nothing in a pipe."""
+    def progress(self, share: float, what: str, *, left: float | None = None) -> None:
+        """share: 0..1 of the whole. left: seconds, where the work knows better than the share tells. Redrawn at most
+        ten times a second; nothing in a pipe."""
         now = time.monotonic()
         if not self._live or (self._shown and now - self._last < 0.1):
             return
         self._last, self._shown = now, True
         share = min(max(share, 0.0), 1.0)
         full = round(share * _BAR)
-        line = f"{'█' * full}{'░' * (_BAR - full)} {share:4.0%}  {printable(what)}{self._eta(share, now)}"
+        line = f"{'█' * full}{'░' * (_BAR - full)} {share:4.0%}  {printable(what)}{self._eta(share, now, left)}"
         self._err.write(f"\r\x1b[2K{line[:118]}")
         self._err.flush()
 
-    def _eta(self, share: float, now: float) -> str:
+    def _eta(self, share: float, now: float, known: float | None) -> str:
         spent = now - self._began
-        if not 0 < share < 1 or (share < _ETA_SHARE and spent < _ETA_SECONDS):
+        if known is None and (not 0 < share < 1 or (share < _ETA_SHARE and spent < _ETA_SECONDS)):
             return ""
-        left = round(spent * (1 - share) / share)
+        left = round(known if known is not None else spent * (1 - share) / share)
         return f", {left // 60} min {left % 60} s left" if left >= 60 else f", {left} s left"
 
     def clear(self) -> None:

@@ -276,11 +276,11 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(call: Door, folder:
     assert (done.code, done.last.partition(":")[0]) == (1, code)
 
 
-def test_a_clip_is_refused_with_a_code(call: Door, folder: Path) -> None:
+def test_a_clip_where_a_picture_is_wanted_is_refused_with_a_code(call: Door, folder: Path) -> None:
     clip = folder / "clip.mp4"
     clip.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0" * 64)
-    done = call("analyse", clip)
-    assert (done.code, done.last.partition(":")[0]) == (1, "INPUT.CLIP_NOT_YET")
+    done = call("measure", "--source", folder / "astronaut.png", "--before", clip, "--after", clip)
+    assert (done.code, done.last.partition(":")[0]) == (1, "INPUT.IS_CLIP")
 
 
 def test_errors_are_json_too_and_stdout_holds_nothing_else(call: Door, folder: Path) -> None:

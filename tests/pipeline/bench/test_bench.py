@@ -11,10 +11,10 @@ from models.arrays import Pixels
 from models.errors import InputError
 from models.face import Face
 from models.interfaces import FaceStack
-from pipeline.bench import quality
 from pipeline.bench.naive import naive_swap, warp_triangles
 from pipeline.bench.pictures import enlarged, texture
 from pipeline.bench.report import QualityReport
+from pipeline.bench.run import quality
 from pipeline.bench.sizes import at_size, timed
 from pipeline.frame import Frame
 from pipeline.measure.formulas import fine_energy

@@ -73,12 +73,12 @@ def jpeg_of_size(width: int, height: int) -> bytes:
     (png_of_size(40, 40), "MEDIA.TRUNCATED"),
     (b"BM" + bytes(60), "MEDIA.UNREADABLE"),
     (b"RIFF\x24\x00\x00\x00WEBPVP8 " + bytes(28), "MEDIA.UNREADABLE"),
-    (b"\x00\x00\x00\x18ftypmp42" + bytes(200), "INPUT.CLIP_NOT_YET"),
-    (b"\x00\x00\x00\x14ftypqt  " + bytes(200), "INPUT.CLIP_NOT_YET"),
-    (b"\x00\x00\x00\x18ftypavis" + bytes(200), "INPUT.CLIP_NOT_YET"),
-    (b"\x1aE\xdf\xa3" + bytes(200), "INPUT.CLIP_NOT_YET"),
-    (b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(60), "INPUT.CLIP_NOT_YET"),
-    ((b"G" + bytes(187)) * 4, "INPUT.CLIP_NOT_YET"),
+    (b"\x00\x00\x00\x18ftypmp42" + bytes(200), "INPUT.IS_CLIP"),
+    (b"\x00\x00\x00\x14ftypqt  " + bytes(200), "INPUT.IS_CLIP"),
+    (b"\x00\x00\x00\x18ftypavis" + bytes(200), "INPUT.IS_CLIP"),
+    (b"\x1aE\xdf\xa3" + bytes(200), "INPUT.IS_CLIP"),
+    (b"RIFF\x24\x00\x00\x00AVI LIST" + bytes(60), "INPUT.IS_CLIP"),
+    ((b"G" + bytes(187)) * 4, "INPUT.IS_CLIP"),
 ])
 def test_each_kind_of_bad_file_has_its_code(data: bytes, code: str, tmp_path: Path) -> None:
     assert code_of(made(tmp_path, data)) == code
@@ -89,7 +89,7 @@ def test_moving_pictures_are_clips(format: str, tmp_path: Path) -> None:
     frames = [Image.fromarray(np.roll(m.small(48, 32), 8 * i, axis=1)) for i in range(3)]
     path = tmp_path / f"in.{format.lower()}"
     frames[0].save(path, format, save_all=True, append_images=frames[1:], duration=100)
-    assert code_of(path) == "INPUT.CLIP_NOT_YET"
+    assert code_of(path) == "INPUT.IS_CLIP"
 
 
 def test_a_gif_of_one_frame_is_a_picture(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_truncated_files_are_refused(name: str, share: float, tmp_path: Path) ->
     data = CORPUS[name]
     code = code_of(made(tmp_path, data[:int(len(data) * share)]))
     assert code in ("MEDIA.TRUNCATED", "MEDIA.UNREADABLE", "MEDIA.UNKNOWN_FORMAT", "MEDIA.EMPTY",
-                    "INPUT.CLIP_NOT_YET" if name in ("heic", "avif") and share < 0.03 else "MEDIA.TRUNCATED")
+                    "INPUT.IS_CLIP" if name in ("heic", "avif") and share < 0.03 else "MEDIA.TRUNCATED")
 
 
 def test_a_bomb_of_text_does_no_harm(tmp_path: Path) -> None:

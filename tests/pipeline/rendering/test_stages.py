@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +17,7 @@ from pipeline.rendering.stages import Behind, ahead
 @given(items=st.lists(st.integers(), max_size=60), depth=st.integers(1, 5))
 def test_items_keep_their_order_through_both_stages(items: list[int], depth: int) -> None:
     got: list[int] = []
-    with Behind[int](got.append, depth) as sink:
+    with Behind[int](got.extend, depth) as sink:
         for item in ahead((i for i in items), depth):
             sink.put(item)
     assert got == items
@@ -70,7 +70,11 @@ def test_leaving_early_closes_the_source() -> None:
 
 
 def put_all(work: Callable[[int], None], items: int, depth: int) -> None:
-    with Behind[int](work, depth) as sink:
+    def each(found: Iterator[int]) -> None:
+        for item in found:
+            work(item)
+
+    with Behind[int](each, depth) as sink:
         for item in range(items):
             sink.put(item)
 
@@ -93,11 +97,13 @@ def test_a_sink_that_fails_at_the_last_item_fails_the_end() -> None:
 
 
 def test_what_waits_is_dropped_when_the_body_fails() -> None:
-    gate, done = threading.Event(), []
+    gate = threading.Event()
+    done: list[int] = []
 
-    def slow(item: int) -> None:
-        gate.wait(5)
-        done.append(item)
+    def slow(items: Iterator[int]) -> None:
+        for item in items:
+            gate.wait(5)
+            done.append(item)
 
     def body() -> None:
         with Behind[int](slow, 8) as sink:

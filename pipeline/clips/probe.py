@@ -1,0 +1,257 @@
+"""What a clip is, before its first frame is drawn."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from models.errors import InputError, MediaError
+from pipeline.clips import faults, sequences, tags
+from pipeline.clips.clip import Clip, Track
+from pipeline.clips.ends import is_cut_off
+from pipeline.clips.identity import id_of_file, id_of_files
+from pipeline.clips.kinds import gif_pictures, head_of, is_clip, kind_of
+from pipeline.clips.opening import Kind, decoder_of, opened, picture_streams
+from pipeline.clips.packets import Packets, TimesGoBackError, check_order, pace_of, read_packets
+from pipeline.clips.pixel_formats import holds
+from pipeline.clips.remarks import Heard, remarks_on
+
+__all__ = ["is_clip", "open_clip"]
+
+MOST_PIXELS = 16_384
+"""Longest side: what H.264 and HEVC end at (level 6.2), and HEVC's and AV1's decoders with them."""
+
+MOST_RATE = 1000
+"""Most pictures a second: what high-speed cameras write as their playback rate; more is a broken header."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is opened. path: the file or pattern. size: bytes."""
+
+    path: Path
+    shown: str
+    kind: Kind
+    id: str
+    size: int
+
+
+def open_clip(path: Path, *, name: str | None = None) -> Clip:
+    """Probes a clip: reads its packets once and decodes its first picture.
+
+    path: a film, an animated GIF, a folder of numbered pictures or their pattern (`shot_%04d.png`). name: what the user
+    calls it, where path is not that. Raises MissingInput, InputError (`INPUT.IS_FOLDER`, `INPUT.IS_PICTURE`,
+    `INPUT.NOT_A_FILE`, `INPUT.NO_PERMISSION`) or MediaError (`MEDIA.CODEC`, `MEDIA.EMPTY`, `MEDIA.NO_VIDEO`,
+    `MEDIA.RATE`, `MEDIA.SEQUENCE`, `MEDIA.TIMESTAMPS`, `MEDIA.TOO_LARGE`, `MEDIA.TRUNCATED`, `MEDIA.UNKNOWN_FORMAT`,
+    `MEDIA.UNREADABLE`); each names the clip.
+    """
+    shown = name if name is not None else str(path)
+    source = _source_of(path, shown)
+    with _explained(source):
+        with opened(source.path, source.kind) as container:
+            stream = _checked(container, shown)
+            heard = _heard_in(container, stream)
+            found = read_packets(container, stream)
+        with opened(source.path, source.kind) as container:
+            return _clip(source, container, container.streams[heard.stream], found, heard)
+
+
+@contextmanager
+def _explained(source: _Source) -> Iterator[None]:
+    try:
+        yield
+    except TimesGoBackError as error:
+        raise faults.back_in_time(source.shown, Fraction(error.ticks)) from error
+    except av.error.InvalidDataError as error:
+        raise faults.unreadable(source.shown, truncated=_cut(source)) from error
+    except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as error:
+        raise faults.no_codec(source.shown, "coded in a way that is not known here") from error
+    except av.FFmpegError as error:
+        if isinstance(error, OSError) and not isinstance(error, av.error.EOFError):
+            raise faults.unreachable(source.shown, error) from error
+        raise faults.unreadable(source.shown, truncated=_cut(source)) from error
+    except OSError as error:
+        if isinstance(error, (InputError, MediaError)):
+            raise
+        raise faults.unreachable(source.shown, error) from error
+
+
+def _cut(source: _Source) -> bool:
+    return source.kind == "file" and is_cut_off(source.path)
+
+
+def _source_of(path: Path, shown: str) -> _Source:
+    if sequences.is_pattern(path) and not path.exists():
+        run = sequences.run_of(path)
+        if run is None:
+            raise faults.unreachable(shown, FileNotFoundError())
+        return _sequence(run, shown)
+    status = faults.status_of(path, shown)
+    try:
+        if stat.S_ISDIR(status.st_mode):
+            return _folder(path, shown)
+        kind = kind_of(head_of(path))
+        if not status.st_size:
+            raise faults.empty(shown)
+        if kind is None:
+            raise faults.unknown(shown)
+        if kind == "picture" or (kind == "gif" and gif_pictures(path) < 2):
+            raise InputError(f"{shown} is a still picture.", subject=shown, code="INPUT.IS_PICTURE",
+                             remedy=f"A clip is wanted here: {faults.KINDS}.")
+        return _Source(path, shown, "gif" if kind == "gif" else "file", id_of_file(path, status.st_size),
+                       status.st_size)
+    except OSError as error:
+        if isinstance(error, (InputError, MediaError)):
+            raise
+        raise faults.unreachable(shown, error) from error
+
+
+def _folder(path: Path, shown: str) -> _Source:
+    runs = sequences.runs_in(path)
+    if not runs:
+        raise InputError(f"{shown} is a folder without numbered pictures.", subject=shown, code="INPUT.IS_FOLDER",
+                         remedy=f"Give one clip: {faults.KINDS}.")
+    if len(runs) > 1:
+        names = ", ".join(run.pattern.name for run in runs[:4])
+        raise MediaError(f"{shown} holds {len(runs)} rows of numbered pictures: {names}.", subject=shown,
+                         code="MEDIA.SEQUENCE", remedy="Give the one that is meant, by its pattern.")
+    return _sequence(runs[0], shown)
+
+
+def _sequence(run: sequences.Run, shown: str) -> _Source:
+    if run.missing is not None:
+        missing = sequences.named(run.pattern.name, run.missing)
+        raise MediaError(f"{shown} has a gap: {missing} is missing.", subject=shown, code="MEDIA.SEQUENCE",
+                         remedy="Put the missing pictures there, or number them anew without a gap.")
+    files = run.files()
+    return _Source(run.pattern, shown, "sequence", id_of_files(files), sum(file.stat().st_size for file in files))
+
+
+def _checked(container: InputContainer, shown: str) -> av.VideoStream:
+    """The picture's stream. Raises MediaError for what cannot be worked on."""
+    streams = picture_streams(container)
+    if not streams:
+        raise faults.no_video(shown)
+    stream = streams[0]
+    context: Any = stream.codec_context
+    if context is None:
+        raise faults.no_codec(shown, "coded in a way that is not known here")
+    if str(context.codec_tag) in ("encv", "drmi"):  # ISO/IEC 23001-7, and Apple's
+        raise faults.no_codec(shown, "encrypted")
+    if max(context.width, context.height) > MOST_PIXELS:
+        raise faults.absurd_size(shown, context.width, context.height, MOST_PIXELS)
+    return stream
+
+
+def _heard_in(container: InputContainer, stream: av.VideoStream) -> Heard:
+    tracks = []
+    for one in container.streams:
+        if one.type in ("audio", "subtitle", "data", "attachment"):
+            context: Any = one.codec_context
+            sound = one.type == "audio" and context is not None
+            tracks.append(Track(
+                one.index, one.type, context.name if context is not None else "", one.metadata.get("language", ""),
+                one.metadata.get("title", ""), context.channels if sound else 0, context.sample_rate if sound else 0))
+    begins = [Fraction(one.start_time) * Fraction(one.time_base or 1) for one in container.streams
+              if one.type == "audio" and one.start_time is not None]
+    return Heard(stream.index, tuple(tracks), min(begins, default=None))
+
+
+def _clip(source: _Source, container: InputContainer, stream: Any, found: Packets, heard: Heard) -> Clip:
+    frame, whole = _first_picture(container, stream, source)
+    said = [Fraction(rate) for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
+    time_base = Fraction(stream.time_base or Fraction(1, 1000))
+    times = _times(found, time_base, said, frame if whole else None, source)
+    pace = pace_of(times.pts, time_base, said, times.last)
+    if pace.rate > MOST_RATE:
+        raise faults.absurd_rate(source.shown, pace.rate, MOST_RATE)
+    shape, pix_fmt = tags.shape_of(stream, frame), frame.format.name
+    if not 0 < min(shape.upright) <= max(shape.upright) <= MOST_PIXELS:
+        raise faults.absurd_size(source.shown, *shape.upright, MOST_PIXELS)
+    pts = _with_lost_end(times.pts, pace.last, source, found)
+    clip = Clip(
+        path=source.path, name=source.shown, id=source.id, format=container.format.name,
+        codec=stream.codec_context.name, pix_fmt=pix_fmt, width=shape.upright[0], height=shape.upright[1],
+        stored=shape.stored, turn=shape.turn, sar=shape.sar, rate=pace.rate, time_base=time_base, pts=pts,
+        keyframes=times.keyframes, duration=int(pts[-1] - pts[0] + pace.last) * time_base, stream=stream.index,
+        variable=pace.variable, depth=holds(pix_fmt).depth, alpha=holds(pix_fmt).alpha,
+        fields=tags.fields_of(stream, frame), colour=tags.colour_of(stream, frame, pix_fmt),
+        mastering=tags.mastering_of(frame), dolby_vision=tags.has_dolby_vision(stream, frame), kind=source.kind,
+        tracks=heard.tracks, chapters=len(container.chapters()), metadata=dict(container.metadata), bytes=source.size)
+    return remarks_on(clip, shape, heard, lost=times.lost, cut=len(pts) > len(times.pts) or found.broken is not None)
+
+
+def _first_picture(container: InputContainer, stream: Any, source: _Source) -> tuple[av.VideoFrame, bool]:
+    """The first picture that can be decoded, and whether nothing failed before it."""
+    decoder = decoder_of(stream, threads=1)
+    whole, last = True, None
+    rows = container.demux(stream)
+    while True:
+        try:
+            packet = next(rows, None)
+            frames = decoder.decode(packet if packet is not None and packet.size else None)
+        except (av.error.InvalidDataError, av.error.UndefinedError) as error:
+            whole, last = False, error
+            continue
+        except av.error.EOFError as error:
+            raise faults.unreadable(source.shown, truncated=_cut(source)) from (last or error)
+        if frames:
+            return frames[0], whole
+        if packet is None:
+            raise faults.unreadable(source.shown, truncated=_cut(source)) from last
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """lost: pictures at the start that cannot be decoded. last: ticks of the last picture's length, 0 if unknown."""
+
+    pts: NDArray[np.int64]
+    keyframes: NDArray[np.int64]
+    last: int
+    lost: int
+
+
+def _times(found: Packets, time_base: Fraction, said: list[Fraction], first: av.VideoFrame | None,
+           source: _Source) -> _Times:
+    if not found.pts:
+        return _counted(found, time_base, said, source)
+    coded = np.array(found.pts, np.int64)
+    try:
+        check_order(coded, found.keys)
+    except TimesGoBackError as error:
+        raise faults.back_in_time(source.shown, (error.ticks - int(coded.min())) * time_base) from error
+    pts = np.sort(coded)
+    keys = np.sort(coded[found.keys])
+    begin = int(keys[0]) if len(keys) else int(pts[0])
+    if first is not None and first.pts is not None and first.pts in found.pts:
+        begin = max(begin, first.pts)
+    kept = pts[pts >= begin]
+    keys = np.union1d(keys[keys >= begin], kept[:1])
+    return _Times(kept, keys, found.durations[int(coded.argmax())], len(pts) - len(kept))
+
+
+def _counted(found: Packets, time_base: Fraction, said: list[Fraction], source: _Source) -> _Times:
+    """Where the file says no times, pictures follow each other at its rate."""
+    if not found.untimed:
+        raise faults.unreadable(source.shown, truncated=_cut(source))
+    step = 1 / next(iter(said), Fraction(25)) / time_base
+    pts = np.array([round(number * step) for number in range(found.untimed)], np.int64)
+    return _Times(pts, np.union1d(pts[found.keys], pts[:1]), round(step), 0)
+
+
+def _with_lost_end(pts: NDArray[np.int64], step: int, source: _Source, found: Packets) -> NDArray[np.int64]:
+    """A file that was cut off between two packets has one picture more, which cannot be read: so that the reader says
+    where it ends."""
+    if found.broken is not None or not (found.error is not None or _cut(source)):
+        return pts
+    return np.append(pts, pts[-1] + max(step, 1))

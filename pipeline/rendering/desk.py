@@ -1,0 +1,246 @@
+"""What a screen asks of a clip: frames, people, previews, estimates. One desk belongs to one engine."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.errors import Cancelled
+from models.face import Box
+from models.interfaces import Search
+from pipeline.clips.clip import Clip
+from pipeline.clips.encoding import resolve
+from pipeline.clips.planes import ClipFrame
+from pipeline.clips.seeker import Seeker
+from pipeline.pictures.preview import Encoded
+from pipeline.recipe import ClipOutput, Effect, Looking, Output, Person, Recipe, Span
+from pipeline.rendering.casting import Casting
+from pipeline.rendering.control import ClipProgress, Control
+from pipeline.rendering.part import Drawer, Tally, Work, render_part
+from pipeline.rendering.plan import PlannedPart, make_plan, signature_of, ticks_of
+from pipeline.rendering.request import ClipRequest
+from pipeline.rendering.run import render_clip
+from pipeline.tracking.covering import drawn_faces
+from pipeline.tracking.follow import Follower
+from processors.batches import Remark
+
+if TYPE_CHECKING:
+    from pipeline.engine import Engine, Source
+
+SEEKERS = 6
+"""Decoders that stay open: one for each who looks at a clip, and one for work. Idle ones close by themselves."""
+
+TRIAL = 12
+"""Frames that are rendered to learn how long all of them will take: about a second with the built-in chain."""
+
+PREVIEW_HEIGHT = 720
+"""Lines of a moving preview: what a viewer on a page shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """frames: to be rendered. seconds: they will take, from a trial of a few of them. bytes: the output's rough size.
+    free: bytes on its disk."""
+
+    frames: int
+    seconds: float
+    bytes: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class FaceThere:
+    """A face in one frame. number: the person's, 0 where it is nobody's. box: pixels of the upright frame."""
+
+    number: int
+    box: Box
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A frame with the recipe's effects. remarks: by person."""
+
+    frame: ClipFrame
+    remarks: dict[int, tuple[Remark, ...]]
+
+
+class Desk:
+    """Keeps decoders open, and how long frames took. Safe to share between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._seekers: OrderedDict[tuple[str, str | None], Seeker] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
+        self._pace: dict[tuple[str, str], float] = {}
+        self._lock = threading.Lock()
+
+    def look(self, clip: Clip, seconds: Fraction, viewer: str) -> ClipFrame | None:
+        """The frame that is shown at a time counted from the first picture; None where this viewer has asked for
+        another one since."""
+        return self._seeker(clip, viewer).frame(index_at(clip, seconds))
+
+    def frame(self, clip: Clip, seconds: Fraction) -> ClipFrame:
+        """The same for work, which waits its turn: of several who ask at once each gets its frame."""
+        with self._one_at_a_time:
+            found = self._seeker(clip, None).frame(index_at(clip, seconds))
+        if found is None:
+            raise Cancelled("The clip was closed.", subject=clip.name, remedy="Open it again.")
+        return found
+
+    def _seeker(self, clip: Clip, viewer: str | None) -> Seeker:
+        gone: list[Seeker] = []
+        key = (clip.id, viewer)
+        with self._lock:
+            seeker = self._seekers.pop(key, None) or Seeker(clip)
+            self._seekers[key] = seeker
+            while len(self._seekers) > SEEKERS:
+                gone.append(self._seekers.popitem(last=False)[1])
+        for old in gone:
+            old.close()
+        return seeker
+
+    def close(self) -> None:
+        with self._lock:
+            seekers, self._seekers = list(self._seekers.values()), OrderedDict()
+        for seeker in seekers:
+            seeker.close()
+
+    def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking,
+                 ) -> tuple[FaceThere, ...]:
+        """Faces of one frame and whose they are, as a part that began here would see them."""
+        search = Search(small=looking.small, turned=looking.turned)
+        follower = Follower(self._engine.faces, people=people, search=search, rate=clip.rate, embed=bool(people))
+        return tuple(FaceThere(one.face.number, one.face.box, one.sure)
+                     for one in follower.step(self.frame(clip, seconds)).faces)
+
+    def drawn(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction,
+              check: Callable[[], None]) -> Drawn:
+        """One frame with its segment's effects."""
+        frame = self.frame(clip, seconds)
+        work = self._work(recipe, clip, sources)
+        effects = effects_at(recipe, clip, frame.ticks)
+        part = PlannedPart(1, frame.ticks, frame.ticks + 1, frame.index, 1, effects, True, "")
+        tally = Tally()
+        drawn = Drawer(work, part, tally, check).draw(frame)
+        return Drawn(drawn, {n: tuple(found.values()) for n, found in tally.remarks.items()})
+
+    def _work(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source]) -> Work:
+        return self._work_for(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip))
+
+    def _work_for(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
+                  how: ClipOutput) -> Work:
+        casting = Casting(recipe, {name: self._engine.source_faces(source) for name, source in sources.items()})
+        return Work(clip, resolve(clip, output, how), casting, self._engine.registry, self._engine.faces,
+                    drawn_faces(recipe.covers, clip))
+
+    def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
+             folder: Path, control: Control) -> Path:
+        """A few rendered seconds as an MP4 for the page, with sound. Doubtful spans do not hold it: it is looked at."""
+        stop = min(start + seconds, clip.duration)
+        asked = recipe.model_copy(update={"trim": Span(start=str(start), stop=str(stop)), "accepted": (Span(),),
+                                          "output": Output(clip=_for_pages(clip))})
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"preview-{time.monotonic_ns():x}.mp4"
+        began = time.monotonic()
+        written = render_clip(self._engine, ClipRequest(recipe=asked, output=path), control, clip=clip, sources=sources)
+        self._learn(recipe, clip, (time.monotonic() - began) / max(written.frames, 1))
+        return path
+
+    def estimate(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
+                 check: Callable[[], None]) -> Estimate:
+        """Frames × measured time: a few frames are rendered where that is not known yet."""
+        from pipeline.clips.encoding import estimate_bytes
+
+        encoding = resolve(clip, output, recipe.output.clip)
+        plan = make_plan(recipe, clip, signature_of(encoding))
+        pace = self._pace.get(_key(recipe, clip))
+        if pace is None:
+            pace = self._try(recipe, clip, sources, output, check)
+        seconds = float(sum(clip.seconds(part.stop - part.start) for part in plan.parts))
+        place = output.parent
+        while not place.exists():
+            place = place.parent
+        return Estimate(plan.frames, plan.frames * pace, estimate_bytes(clip, encoding, seconds),
+                        shutil.disk_usage(place).free)
+
+    def _try(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
+             check: Callable[[], None]) -> float:
+        """Seconds a frame takes, from a few in the middle."""
+        plan = make_plan(recipe, clip, "trial")
+        middle = plan.parts[len(plan.parts) // 2]
+        frames = min(TRIAL, middle.frames)
+        first = middle.first + (middle.frames - frames) // 2
+        behind = first + frames
+        stop = int(clip.pts[behind]) if behind < clip.frames else int(clip.pts[-1]) + 1
+        part = PlannedPart(1, int(clip.pts[first]), stop, first, frames, middle.effects, middle.touched, "trial")
+        work = self._work_for(recipe, clip, sources, output, recipe.output.clip)
+        marks: list[float] = []
+        with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
+            render_part(work, part, Path(folder) / "trial.nut", check=check,
+                        tell=lambda _frame: marks.append(time.monotonic()))
+        # From frame to frame: starting takes time that a long render spends once.
+        pace = (marks[-1] - marks[0]) / (len(marks) - 1) if len(marks) > 2 else 0.1
+        self._learn(recipe, clip, pace)
+        return pace
+
+    def _learn(self, recipe: Recipe, clip: Clip, pace: float) -> None:
+        with self._lock:
+            if len(self._pace) > 256:
+                self._pace.clear()
+            self._pace[_key(recipe, clip)] = pace
+
+
+def _key(recipe: Recipe, clip: Clip) -> tuple[str, str]:
+    return clip.id, recipe.model_dump_json(include={"segments", "cast", "everyone", "covers", "output"})
+
+
+def _for_pages(clip: Clip) -> ClipOutput:
+    """Small, quick, and what every browser plays."""
+    return ClipOutput(codec="h264", crf=20, speed="veryfast", sdr=clip.colour.transfer != "sdr",
+                      height=PREVIEW_HEIGHT if clip.height > PREVIEW_HEIGHT else None)
+
+
+def index_at(clip: Clip, seconds: Fraction) -> int:
+    """The number of the frame that is shown at a time; before and after the clip, its first and last."""
+    ticks = int(clip.pts[0]) + int(seconds / clip.time_base)
+    return int(np.clip(np.searchsorted(clip.pts, ticks, side="right") - 1, 0, clip.frames - 1))
+
+
+def effects_at(recipe: Recipe, clip: Clip, ticks: int) -> tuple[Effect, ...]:
+    """The chain of the segment that a frame lies in; none where no segment does."""
+    for segment in recipe.segments:
+        low = ticks_of(clip, segment.start) if segment.start is not None else None
+        high = ticks_of(clip, segment.stop) if segment.stop is not None else None
+        if (low is None or low <= ticks) and (high is None or ticks < high):
+            return segment.effects
+    return ()
+
+
+def stopper(cancelled: Callable[[], bool]) -> Callable[[], None]:
+    """What raises Cancelled where the user asked to stop."""
+    def check() -> None:
+        if cancelled():
+            raise Cancelled("Stopped at your request.", remedy="Nothing was written.")
+
+    return check
+
+
+def shown(frame: ClipFrame, width: int | None = None) -> Encoded:
+    """A frame for a screen."""
+    return Encoded(frame.picture(width), "image/jpeg")
+
+
+def progress_of(tell: Callable[[float, str], None]) -> Callable[[ClipProgress], None]:
+    """A picture's kind of progress from a clip's."""
+    return lambda progress: tell(progress.done / max(progress.total, 1), progress.stage)

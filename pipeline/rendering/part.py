@@ -1,0 +1,238 @@
+"""One part of a clip, from the decoder through the chain into a file of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import zlib
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from models.face import Face
+from models.interfaces import FaceStack, Search
+from pipeline.chain import FaceJob, Step, make_steps, run_chain
+from pipeline.clips.clip import Clip
+from pipeline.clips.encoding import Encoding
+from pipeline.clips.filters import Timed, filtered
+from pipeline.clips.parts import PartWriter
+from pipeline.clips.planes import ClipFrame
+from pipeline.clips.reader import MediaDamaged, read_frames
+from pipeline.clips.retime import Retiming, retimed
+from pipeline.recipe import AnonymiseStyle, Effect
+from pipeline.rendering.casting import Casting, cover_steps
+from pipeline.rendering.ledger import DonePart
+from pipeline.rendering.plan import PlannedPart
+from pipeline.rendering.request import Doubt
+from pipeline.rendering.stages import Behind, ahead
+from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
+from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower
+from processors.batches import Remark
+from processors.context import Context
+from processors.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What every part of a render shares. drawn: boxes drawn by hand, at their frames. retiming: which output frames
+    show each of the clip's, where they are another number a second."""
+
+    clip: Clip
+    encoding: Encoding
+    casting: Casting
+    registry: Registry
+    stack: FaceStack
+    drawn: tuple[DrawnFace, ...] = ()
+    retiming: Retiming | None = None
+
+    @property
+    def search(self) -> Search:
+        looking = self.casting.recipe.looking
+        return Search(small=looking.small, turned=looking.turned)
+
+
+Tell = Callable[[ClipFrame], None]
+"""Told of every finished frame."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened in a part so far."""
+
+    frames: int = 0
+    changed: int = 0
+    people: Counter[int] = field(default_factory=Counter)
+    remarks: dict[int, dict[str, Remark]] = field(default_factory=dict)
+    ran: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def remark(self, number: int, remarks: Iterable[Remark]) -> None:
+        for remark in remarks:
+            self.remarks.setdefault(number, {}).setdefault(remark.code, remark)
+
+
+def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[], None], tell: Tell) -> DonePart:
+    """Writes the part to `path`, whole or not at all. check: called between frames; it raises to stop, and may wait.
+
+    Raises MediaDamaged where the clip is damaged and the recipe refuses that, OutputError, ProcessorError, Cancelled.
+    """
+    began = time.monotonic()
+    tally, damaged = Tally(), None
+    draw = Drawer(work, part, tally, check) if part.touched else None
+    durations = _Durations(work.clip)
+    with PartWriter(path, work.encoding, work.clip) as writer, _encoder(work, writer) as out, \
+            contextlib.closing(ahead(_frames(work, part, PRE_ROLL if draw else 0))) as frames:
+        try:
+            for frame in frames:
+                check()
+                if frame.ticks < part.start:
+                    assert draw is not None
+                    draw.look(frame)
+                    continue
+                done = draw.draw(frame) if draw else frame
+                out.put(Timed(done.video_frame(), done.ticks, durations.of(frame)))
+                tally.frames += 1
+                tell(done)
+        except MediaDamaged as error:
+            if work.casting.recipe.output.clip.damaged == "refuse":
+                raise
+            damaged = error.ticks
+    return DonePart(part.key, path.name, tally.frames, time.monotonic() - began, tally.changed, dict(tally.people),
+                    {number: tuple(found.values()) for number, found in tally.remarks.items()},
+                    _doubts(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged)
+
+
+def _encoder(work: Work, writer: PartWriter) -> Behind[Timed]:
+    """What runs behind the chain: deinterlacing, scale, tone, another number of frames a second, and the encoder."""
+    def consume(frames: Iterator[Timed]) -> None:
+        made: Iterable[Timed] = filtered(frames, work.clip, work.encoding)
+        if work.retiming is not None:
+            made = retimed(made, work.retiming)
+        for timed in made:
+            writer.write(timed.frame, timed.ticks, timed.duration)
+
+    return Behind(consume)
+
+
+def _frames(work: Work, part: PlannedPart, before: int, behind: int = 0) -> Generator[ClipFrame, None, None]:
+    """The part's frames, and so many before and behind it."""
+    pts = work.clip.pts
+    start = part.start if before == 0 else min(int(pts[max(part.first - before, 0)]), part.start)
+    last = part.first + part.frames + behind
+    stop = part.stop if behind == 0 or last >= len(pts) else int(pts[last])
+    yield from read_frames(work.clip, start, max(stop, part.stop))
+
+
+class _Durations:
+    """How long each frame is shown, in ticks: until the next one; the last as long as the one before, or its own."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip = clip
+
+    def of(self, frame: ClipFrame) -> int:
+        pts = self._clip.pts
+        place = int(np.searchsorted(pts, frame.ticks, side="right"))
+        if place < len(pts):
+            return int(pts[place]) - frame.ticks
+        end = int(pts[0]) + round(self._clip.duration / self._clip.time_base)
+        return max(end - frame.ticks, 1)
+
+
+class Drawer:
+    """Follows the faces of one part and runs the chain on each frame. scan: where heads are covered, None where nobody
+    is hidden; it is made before the first frame is drawn."""
+
+    def __init__(self, work: Work, part: PlannedPart, tally: Tally, check: Callable[[], None]) -> None:
+        self._casting, self._tally = work.casting, tally
+        self.scan = scan = _scan(work, part, check) if work.casting.hides else None
+        self._steps = make_steps(part.effects, work.registry)
+        self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
+            if scan is not None else {}
+        self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
+                                  rate=work.clip.rate, embed=work.casting.knows) \
+            if self._follows(part.effects) else None
+        # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
+        self._seed = zlib.crc32(work.clip.id.encode())
+        self._ctx = Context(cancelled=lambda: _asked(check))
+
+    def _follows(self, effects: tuple[Effect, ...]) -> bool:
+        return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
+
+    def look(self, frame: ClipFrame) -> None:
+        """A frame of the pre-roll."""
+        if self._follower is not None:
+            self._follower.step(frame)
+
+    def draw(self, frame: ClipFrame) -> ClipFrame:
+        canvas, touched = frame, False
+        if self._follower is not None:
+            faces = self._follower.step(frame).faces
+            canvas, touched = self._chain(frame, faces)
+        if self.scan is not None:
+            canvas, covered = self._cover(canvas, self.scan.covers.get(frame.index, ()))
+            touched |= covered
+        self._tally.changed += touched
+        return canvas
+
+    def _chain(self, frame: ClipFrame, faces: tuple[FollowedFace, ...]) -> tuple[ClipFrame, bool]:
+        everyone = [followed.face for followed in faces]
+        for followed in faces:
+            self._tally.remark(followed.face.number, followed.remarks)
+        return self._run(frame, self._casting.jobs(everyone), self._steps, everyone)
+
+    def _cover(self, frame: ClipFrame, covers: tuple[Cover, ...]) -> tuple[ClipFrame, bool]:
+        by_style: dict[AnonymiseStyle, list[FaceJob]] = {}
+        for cover in covers:
+            style = cover.style or self._casting.style_for(cover.face.number)
+            by_style.setdefault(style, []).append(FaceJob(cover.face))
+        touched = False
+        for style, jobs in by_style.items():
+            frame, covered = self._run(frame, jobs, self._covers[style], [])
+            touched |= covered
+        return frame, touched
+
+    def _run(self, frame: ClipFrame, jobs: list[FaceJob], steps: tuple[Step, ...], everyone: list[Face],
+             ) -> tuple[ClipFrame, bool]:
+        done = run_chain(frame, jobs, steps, self._ctx, self._seed, everyone)
+        for number, remarks in done.remarks.items():
+            self._tally.remark(number, remarks)
+        for effect in done.ran:
+            self._tally.ran[effect.processor, effect.version] = None
+        if done.regions:
+            self._tally.people.update({job.face.number for job in jobs})
+        return done.frame, bool(done.regions)
+
+
+def _asked(check: Callable[[], None]) -> bool:
+    """Processors ask whether to stop; what `check` raises says so and why."""
+    check()
+    return False
+
+
+def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
+    """Where heads are to be covered in this part, known before its first frame is drawn."""
+    def looked() -> Generator[ClipFrame, None, None]:
+        for frame in ahead(_frames(work, part, PRE_ROLL, PRE_ROLL)):
+            check()
+            yield frame
+
+    casting = work.casting
+    return scan_part(looked(), work.stack, people=casting.recipe.people, search=work.search, rate=work.clip.rate,
+                     keep=lambda face: face.sure and not casting.is_hidden(face.face.number), drawn=work.drawn,
+                     first=part.first, last=part.first + part.frames - 1)
+
+
+def _doubts(clip: Clip, scan: Scan | None) -> tuple[Doubt, ...]:
+    if scan is None:
+        return ()
+    durations = np.append(np.diff(clip.pts), 1)
+    first = int(clip.pts[0])
+
+    def seconds(index: int, *, end: bool) -> float:
+        place = min(index, len(clip.pts) - 1)
+        return float((int(clip.pts[place]) - first + (int(durations[place]) if end else 0)) * clip.time_base)
+
+    return tuple(Doubt(doubt.code, round(seconds(doubt.first, end=False), 3), round(seconds(doubt.last, end=True), 3),
+                       doubt.words) for doubt in scan.doubts)

@@ -1,0 +1,258 @@
+"""A clip rendered: planned, part after part, joined; stopped, held and gone on with at any moment."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from models.errors import Cancelled, NoFace, OutputError, RecipeError
+from pipeline.clips.clip import Clip
+from pipeline.clips.encoding import resolve
+from pipeline.clips.joining import join
+from pipeline.clips.planes import ClipFrame
+from pipeline.clips.retime import Retiming
+from pipeline.pictures import Edit, check_output
+from pipeline.recipe import Recipe
+from pipeline.rendering.casting import Casting
+from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
+from pipeline.rendering.kept import KeptParts
+from pipeline.rendering.ledger import DonePart, Ledger
+from pipeline.rendering.meter import Meter
+from pipeline.rendering.part import Work, render_part
+from pipeline.rendering.plan import Plan, PlannedPart, make_plan, signature_of
+from pipeline.rendering.request import ClipRequest, ClipWritten, Doubt, Doubtful
+from pipeline.tracking.covering import drawn_faces, unseen_words
+from pipeline.version import VERSION
+from processors.batches import Remark
+
+if TYPE_CHECKING:
+    from pipeline.engine import Engine, Source
+
+PICTURE_EVERY = 1.0
+"""Seconds between two pictures of the last frame: for a glance at the job card."""
+
+PICTURE_WIDTH = 320
+
+
+def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip: Clip | None = None,
+                sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None) -> ClipWritten:
+    """Renders a clip into a file. clip, sources: where they are open already. kept: where finished parts stay.
+
+    Raises what opening raises; RecipeError; OutputError (`OUTPUT.UNFINISHED` where parts of an earlier render are in
+    the way, DISK.FULL); MediaDamaged; NoFace where nobody was found to change; Doubtful; Cancelled. Finished parts stay
+    beside the output until it is whole, whatever is raised.
+    """
+    recipe, output = request.recipe, request.output
+    clip = clip or engine.open_clip(_target_of(recipe))
+    recipe = _with_people(engine, recipe, clip, control)
+    check_output(output, request.overwrite, [clip.path])
+    encoding = resolve(clip, output, recipe.output.clip)
+    plan = make_plan(recipe, clip, signature_of(encoding))
+    sources = engine.open_sources(recipe) if sources is None else sources
+    casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
+    retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
+    work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn_faces(recipe.covers, clip), retiming)
+    with Ledger.held(output) as ledger:
+        _settle(ledger, plan, request)
+        render = _Render(work, plan, ledger, control, kept)
+        done = render.parts()
+        _check_changed(clip, plan, done, ledger)
+        doubts = _open_doubts(recipe, done)
+        if doubts:
+            raise Doubtful(clip.name, doubts, output)
+        written = replace(_join(work, plan, ledger, done, request, control), rendered=render.rendered,
+                          reused=len(done) - render.rendered)
+        if kept is not None:
+            for part in done:
+                kept.put(part, ledger.path(part))
+        ledger.discard()
+    return written
+
+
+def _target_of(recipe: Recipe) -> Path:
+    if recipe.target is None or recipe.target.path is None:
+        raise RecipeError("The recipe names no clip.", code="RECIPE.NO_TARGET", remedy="Name one with --target.")
+    return Path(recipe.target.path)
+
+
+def _with_people(engine: Engine, recipe: Recipe, clip: Clip, control: Control) -> Recipe:
+    """The recipe with everybody whom its cast speaks of. Raises RecipeError for a number that nobody has."""
+    if not recipe.cast:
+        return recipe
+    if not recipe.people:
+        control.progress(ClipProgress("look", 0, clip.frames))
+        found = engine.look_through(clip, recipe.looking, recipe.trim, cancelled=control.cancelled)
+        recipe = recipe.model_copy(update={"people": tuple(one.person for one in found)})
+    numbers = {person.number for person in recipe.people}
+    for number in sorted(set(recipe.cast) - numbers):
+        raise RecipeError(f"{clip.name} has no person {number}; it has {len(numbers)}.", subject=clip.name,
+                          remedy="Choose one of the numbers that `analyse` prints.", code="RECIPE.NO_SUCH_PERSON")
+    return recipe
+
+
+def _settle(ledger: Ledger, plan: Plan, request: ClipRequest) -> None:
+    """What an earlier render left: gone on with, thrown away, or in the way."""
+    if len(ledger) and not request.resume:
+        if not request.overwrite:
+            count = len(ledger)
+            raise OutputError(f"{count} finished part{'s' if count > 1 else ''} of an earlier render of "
+                              f"{request.output} {'are' if count > 1 else 'is'} there.", subject=str(request.output),
+                              code="OUTPUT.UNFINISHED",
+                              remedy="Go on with --resume, or begin afresh with --overwrite.")
+        ledger.keep_only(set())
+    ledger.keep_only({part.key for part in plan.parts})
+
+
+@dataclass(slots=True)
+class _Render:
+    """One pass over the parts that are not done yet."""
+
+    work: Work
+    plan: Plan
+    ledger: Ledger
+    control: Control
+    kept: KeptParts | None
+    meter: Meter = field(init=False)
+    states: list[PartState] = field(init=False)
+    rendered: int = 0
+    _pictured: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.meter = Meter(self.plan.frames)
+        self.states = ["waiting"] * len(self.plan.parts)
+
+    def parts(self) -> list[DonePart]:
+        """Every part, done. After a part in which the clip is damaged, none."""
+        for place, part in enumerate(self.plan.parts):
+            if self._there(part) is not None:
+                self.states[place] = "done"
+                self.meter.skip(part.frames)
+        finished: list[DonePart] = []
+        for place, part in enumerate(self.plan.parts):
+            done = self.ledger.get(part)
+            if done is None:
+                self.states[place] = "running"
+                self._tell(None)
+                path = self.ledger.folder / self.ledger.file_for(part)
+                done = render_part(self.work, part, path, check=self._check, tell=self._count)
+                self.ledger.add(done)
+                self.rendered += 1
+                self.states[place] = "done"
+            finished.append(done)
+            if done.damaged is not None:
+                break
+        return finished
+
+    def _there(self, part: PlannedPart) -> DonePart | None:
+        found = self.ledger.get(part)
+        if found is None and self.kept is not None:
+            found = self.kept.take(part.key, self.ledger.folder)
+            if found is not None:
+                self.ledger.add(found)
+        return found
+
+    def _check(self) -> None:
+        if self.control.cancelled():
+            raise Cancelled("Stopped at your request.", remedy="Finished parts are kept; --resume goes on with them.")
+        if self.control.paused():
+            began = time.monotonic()
+            while self.control.paused() and not self.control.cancelled():
+                time.sleep(0.05)
+            self.meter.away(time.monotonic() - began)
+
+    def _count(self, frame: ClipFrame) -> None:
+        self.meter.count()
+        now = time.monotonic()
+        if now - self._pictured >= PICTURE_EVERY:
+            self._pictured = now
+            self._tell(frame.picture(min(PICTURE_WIDTH, frame.width)))
+        else:
+            self._tell(None)
+
+    def _tell(self, picture: bytes | None, stage: Stage = "render") -> None:
+        meter = self.meter
+        self.control.progress(ClipProgress(stage, meter.done, meter.total, meter.fps, meter.eta, tuple(self.states),
+                                           picture))
+
+
+def _check_changed(clip: Clip, plan: Plan, done: Sequence[DonePart], ledger: Ledger) -> None:
+    if any(part.touched for part in plan.parts) and not any(part.changed for part in done):
+        ledger.discard()  # there is nothing in it to go on with
+        raise NoFace(f"No face can be found in {clip.name}.", subject=clip.name,
+                     remedy="Look harder (--look small,turned), or draw a box over a head that is to be hidden.")
+
+
+def _open_doubts(recipe: Recipe, done: Sequence[DonePart]) -> tuple[Doubt, ...]:
+    """Doubtful spans that nobody let pass; neighbours of one kind across parts count once."""
+    found: list[Doubt] = []
+    for doubt in sorted((d for part in done for d in part.doubts), key=lambda d: (d.code, d.start)):
+        if found and found[-1].code == doubt.code and doubt.start <= found[-1].stop + 1e-3:
+            found[-1] = Doubt(doubt.code, found[-1].start, max(doubt.stop, found[-1].stop), found[-1].words)
+        else:
+            found.append(doubt)
+    return tuple(sorted((d for d in found if not _accepted(recipe, d)), key=lambda d: d.start))
+
+
+def _accepted(recipe: Recipe, doubt: Doubt) -> bool:
+    """Times are told to a hundredth of a second, so that a span counts that is as good as it."""
+    slack = 0.006
+    for span in recipe.accepted:
+        low = float(Fraction(span.start)) if span.start is not None else float("-inf")
+        high = float(Fraction(span.stop)) if span.stop is not None else float("inf")
+        if low <= doubt.start + slack and doubt.stop <= high + slack:
+            return True
+    return False
+
+
+def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], request: ClipRequest, control: Control,
+          ) -> ClipWritten:
+    states: tuple[PartState, ...] = ("done",) * len(plan.parts)
+    control.progress(ClipProgress("join", plan.frames, plan.frames, parts=states))
+
+    def check() -> None:
+        if control.cancelled():
+            raise Cancelled("Stopped at your request.", remedy="Finished parts are kept; --resume goes on with them.")
+
+    damaged = next((part.damaged for part in done if part.damaged is not None), None)
+    joined = join(work.clip, work.encoding, [ledger.path(part) for part in done], request.output, start=plan.start,
+                  stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
+                  overwrite=request.overwrite, check=check)
+    people: Counter[int] = Counter()
+    remarks: dict[int, dict[str, Remark]] = {}
+    for part in done:
+        people.update(part.people)
+        for number, found in part.remarks.items():
+            remarks.setdefault(number, {}).update({r.code: r for r in found})
+    return ClipWritten(
+        joined.path, joined.bytes, work.encoding.container, work.encoding.codec, sum(part.frames for part in done),
+        joined.sidecar, changed=sum(part.changed for part in done),
+        people=tuple(sorted(people.items())), doubts=tuple(d for part in done for d in part.doubts),
+        notes=(*work.clip.notes, *work.encoding.notes, *joined.notes, *_notes_of(work, damaged)),
+        remarks=tuple((number, tuple(found.values())) for number, found in sorted(remarks.items())))
+
+
+def _notes_of(work: Work, damaged: int | None) -> list[Remark]:
+    notes = []
+    if work.casting.hides:
+        notes.append(unseen_words(work.stack))
+    if damaged is not None:
+        at = float(work.clip.seconds(damaged - int(work.clip.pts[0])))
+        notes.append(Remark("CLIP.DAMAGED", f"Rendered up to {at:.2f} seconds: there the file is damaged.",
+                            {"seconds": at}))
+    return notes
+
+
+def _edit_of(work: Work, done: Sequence[DonePart]) -> Edit:
+    effects = tuple(dict.fromkeys((name, version) for part in done for name, version in part.ran))
+    names = {name for name, _ in effects}
+    kind: Literal["swap", "enhance", "anonymise"] = "enhance"
+    if any(work.registry.get(name).spec.role == "swapper" for name in names):
+        kind = "swap"
+    if work.casting.hides:
+        kind = "anonymise"
+    return Edit(effects=effects, kind=kind, version=VERSION)
