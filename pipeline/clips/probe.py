@@ -37,9 +37,10 @@ MOST_RATE = 1000
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What is opened. path: the file or pattern. size: bytes."""
+    """What is opened. path: the file or pattern. name: for lists. shown: for errors. size: bytes."""
 
     path: Path
+    name: str
     shown: str
     kind: Kind
     id: str
@@ -56,7 +57,7 @@ def open_clip(path: Path, *, name: str | None = None) -> Clip:
     `MEDIA.UNREADABLE`); each names the clip.
     """
     shown = name if name is not None else str(path)
-    source = _source_of(path, shown)
+    source = _source_of(path, name or path.name, shown)
     with _explained(source):
         with opened(source.path, source.kind) as container:
             stream = _checked(container, shown)
@@ -90,16 +91,16 @@ def _cut(source: _Source) -> bool:
     return source.kind == "file" and is_cut_off(source.path)
 
 
-def _source_of(path: Path, shown: str) -> _Source:
+def _source_of(path: Path, name: str, shown: str) -> _Source:
     if sequences.is_pattern(path) and not path.exists():
         run = sequences.run_of(path)
         if run is None:
             raise faults.unreachable(shown, FileNotFoundError())
-        return _sequence(run, shown)
+        return _sequence(run, name, shown)
     status = faults.status_of(path, shown)
     try:
         if stat.S_ISDIR(status.st_mode):
-            return _folder(path, shown)
+            return _folder(path, name, shown)
         kind = kind_of(head_of(path))
         if not status.st_size:
             raise faults.empty(shown)
@@ -108,7 +109,7 @@ def _source_of(path: Path, shown: str) -> _Source:
         if kind == "picture" or (kind == "gif" and gif_pictures(path) < 2):
             raise InputError(f"{shown} is a still picture.", subject=shown, code="INPUT.IS_PICTURE",
                              remedy=f"A clip is wanted here: {faults.KINDS}.")
-        return _Source(path, shown, "gif" if kind == "gif" else "file", id_of_file(path, status.st_size),
+        return _Source(path, name, shown, "gif" if kind == "gif" else "file", id_of_file(path, status.st_size),
                        status.st_size)
     except OSError as error:
         if isinstance(error, (InputError, MediaError)):
@@ -116,7 +117,7 @@ def _source_of(path: Path, shown: str) -> _Source:
         raise faults.unreachable(shown, error) from error
 
 
-def _folder(path: Path, shown: str) -> _Source:
+def _folder(path: Path, name: str, shown: str) -> _Source:
     runs = sequences.runs_in(path)
     if not runs:
         raise InputError(f"{shown} is a folder without numbered pictures.", subject=shown, code="INPUT.IS_FOLDER",
@@ -125,16 +126,16 @@ def _folder(path: Path, shown: str) -> _Source:
         names = ", ".join(run.pattern.name for run in runs[:4])
         raise MediaError(f"{shown} holds {len(runs)} rows of numbered pictures: {names}.", subject=shown,
                          code="MEDIA.SEQUENCE", remedy="Give the one that is meant, by its pattern.")
-    return _sequence(runs[0], shown)
+    return _sequence(runs[0], name, shown)
 
 
-def _sequence(run: sequences.Run, shown: str) -> _Source:
+def _sequence(run: sequences.Run, name: str, shown: str) -> _Source:
     if run.missing is not None:
         missing = sequences.named(run.pattern.name, run.missing)
         raise MediaError(f"{shown} has a gap: {missing} is missing.", subject=shown, code="MEDIA.SEQUENCE",
                          remedy="Put the missing pictures there, or number them anew without a gap.")
     files = run.files()
-    return _Source(run.pattern, shown, "sequence", id_of_files(files), sum(file.stat().st_size for file in files))
+    return _Source(run.pattern, name, shown, "sequence", id_of_files(files), sum(file.stat().st_size for file in files))
 
 
 def _checked(container: InputContainer, shown: str) -> av.VideoStream:
@@ -180,7 +181,7 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
         raise faults.absurd_size(source.shown, *shape.upright, MOST_PIXELS)
     pts = _with_lost_end(times.pts, pace.last, source, found)
     clip = Clip(
-        path=source.path, name=source.shown, id=source.id, format=container.format.name,
+        path=source.path, name=source.name, id=source.id, format=container.format.name,
         codec=stream.codec_context.name, pix_fmt=pix_fmt, width=shape.upright[0], height=shape.upright[1],
         stored=shape.stored, turn=shape.turn, sar=shape.sar, rate=pace.rate, time_base=time_base, pts=pts,
         keyframes=times.keyframes, duration=int(pts[-1] - pts[0] + pace.last) * time_base, stream=stream.index,

@@ -1,0 +1,141 @@
+"""When every picture of a clip is shown, from its packets alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Discard
+from numpy.typing import NDArray
+
+REORDER = 16
+"""Most pictures that are coded before one that is shown earlier (H.264 and HEVC, annexes A: the decoder's buffer)."""
+
+MILLI = Fraction(1, 1000)
+
+# Rates that cameras and broadcasts use (SMPTE ST 2036-1 and NTSC's 1000/1001 forms).
+_USUAL = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120, 15, 12, 10)) + tuple(
+    Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
+
+
+class TimesGoBackError(Exception):
+    """ticks: where a picture is shown before those that were shown already."""
+
+    def __init__(self, ticks: int) -> None:
+        super().__init__(ticks)
+        self.ticks = ticks
+
+
+@dataclass
+class Packets:
+    """Of the picture stream, in the order of the file. pts: (N,) or empty where the file says none (`counted`).
+    keys: places in the file's order. last: ticks that the picture shown last lasts, 0 where nothing says.
+    broken: the place of the first packet that is not whole, or None. error: what ended reading too early."""
+
+    pts: list[int] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
+    durations: list[int] = field(default_factory=list)
+    untimed: int = 0
+    broken: int | None = None
+    error: av.FFmpegError | None = None
+
+
+def read_packets(container: InputContainer, stream: av.VideoStream) -> Packets:
+    """Reads the file to its end; what is damaged is noted."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    found = Packets()
+    vp8 = stream.codec_context.name == "vp8"
+    rows = container.demux(stream)
+    while True:
+        try:
+            packet = next(rows, None)
+        except av.FFmpegError as error:
+            found.error = error
+            return found
+        if packet is None:
+            return found
+        if packet.size and not packet.is_discard and not (vp8 and _is_hidden(packet)):
+            _note(found, packet)
+
+
+def _note(found: Packets, packet: Any) -> None:
+    if packet.pts is None:
+        found.untimed += 1
+        if found.pts:
+            return  # the second field of a picture
+        if packet.is_keyframe:
+            found.keys.append(found.untimed - 1)
+        return
+    if not found.pts:
+        found.keys = []
+    if packet.is_corrupt and found.broken is None:
+        found.broken = len(found.pts)
+    if packet.is_keyframe:
+        found.keys.append(len(found.pts))
+    found.pts.append(packet.pts)
+    found.durations.append(packet.duration or 0)
+
+
+def _is_hidden(packet: Any) -> bool:
+    """VP8's alternate reference pictures are never shown (RFC 6386, 9.1: show_frame)."""
+    return not bytes(memoryview(packet)[:1])[0] & 0x10
+
+
+def check_order(pts: NDArray[np.int64], keys: list[int]) -> None:
+    """pts in the order of the file. Raises TimesGoBackError: no coding shows a picture before the keyframe that lies
+    two keyframes back, nor more than REORDER places before one that was coded earlier."""
+    if len(pts) < 2:
+        return
+    order = np.argsort(pts, kind="stable")
+    same = np.flatnonzero(np.diff(pts[order]) == 0)
+    if same.size:
+        raise TimesGoBackError(int(pts[order][same[0]]))
+    rank = np.empty(len(pts), np.int64)
+    rank[order] = np.arange(len(pts))
+    late = np.flatnonzero(np.arange(len(pts)) - rank > REORDER)
+    if late.size:
+        raise TimesGoBackError(int(pts[late[0]]))
+    back = np.flatnonzero(np.diff(pts[keys]) < 0) if keys else np.zeros(0, np.int64)
+    if back.size:
+        raise TimesGoBackError(int(pts[keys[back[0] + 1]]))
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """rate: average pictures a second. variable: not evenly spaced. last: ticks that the last picture is shown."""
+
+    rate: Fraction
+    variable: bool
+    last: int
+
+
+def pace_of(pts: NDArray[np.int64], time_base: Fraction, said: list[Fraction], last: int) -> Pace:
+    """pts: rising. said: rates that the file names, the most trusted first. last: ticks, 0 where nothing says.
+
+    A rate fits where every picture lies within a tick of it, or within a millisecond, because many clips have once been
+    in Matroska, which counts in those.
+    """
+    if len(pts) < 2:
+        rate = next((one for one in said if one > 0), Fraction(25))
+        return Pace(rate, False, last or max(round(1 / rate / time_base), 1))
+    measured = Fraction(len(pts) - 1, int(pts[-1] - pts[0])) / time_base
+    near = [rate for rate in (*said, *sorted(_USUAL, key=lambda one: abs(one - measured)), measured)
+            if abs(rate - measured) <= measured / 50]
+    for rate in near:
+        if _fits(pts, time_base, rate):
+            return Pace(rate, False, last or round(1 / rate / time_base))
+    return Pace(measured.limit_denominator(100_000), True, last or int(pts[-1] - pts[-2]))
+
+
+def _fits(pts: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:
+    step = float(1 / rate / time_base)
+    off = (pts - pts[0]) - np.arange(len(pts)) * step
+    off -= (off.max() + off.min()) / 2
+    slack = max(1.0, min(float(MILLI / time_base), step / 4))
+    return bool(np.abs(off).max() <= slack)
