@@ -1,7 +1,8 @@
 """The one thing that PyAV cannot tell Matroska's muxer: how wide a pixel is (RFC 9559, DisplayWidth and DisplayHeight).
 
 The header is changed in place after the file is written. What the track list grows by comes out of the empty space that
-the muxer leaves behind its table of contents, so that nothing behind the track list moves.
+the muxer leaves behind its table of contents, and of spaces behind the writing program's name, so that nothing behind
+the track list moves.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from fractions import Fraction
 _EBML, _SEGMENT, _SEEK_HEAD, _VOID = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0xEC
 _INFO, _TRACKS, _ENTRY, _VIDEO = 0x1549A966, 0x1654AE6B, 0xAE, 0xE0
 _SEEK, _SEEK_ID, _SEEK_POSITION, _CRC = 0x4DBB, 0x53AB, 0x53AC, 0xBF
-_PIXEL_WIDTH, _PIXEL_HEIGHT, _DISPLAY_WIDTH, _DISPLAY_HEIGHT = 0xB0, 0xBA, 0x54B0, 0x54BA
+_PIXEL_WIDTH, _PIXEL_HEIGHT, _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = 0xB0, 0xBA, 0x54B0, 0x54BA, 0x54B2
+_WRITER = 0x5741
+ROOM = " " * 64
+"""To be put behind the writing program's name: room for what is written later."""
+
 _MOST = 1 << 20
 """Bytes of header that are looked at: track lists have some hundred."""
 
@@ -82,23 +87,40 @@ def set_pixel_shape(file: io.FileIO, sar: Fraction) -> None:
     heads = _upto(data, segment, _TRACKS)
     if [one.name for one in heads] != [_SEEK_HEAD, _VOID, _INFO, _TRACKS]:
         raise BrokenEbml("the header is laid out otherwise")
-    seek, void, info, tracks = heads
+    seek, _, info, tracks = heads
     new_tracks = _tracks(data, tracks, sar)
-    grown = len(new_tracks) - (tracks.end - tracks.start)
-    left = (void.end - void.start) - grown
-    if grown == 0:
+    if new_tracks == data[tracks.start:tracks.end]:
         return
-    if grown < 0 or left < 10:
+    for spare in (0, 1):  # an empty space of a single byte cannot be written
+        new_info = _info(data, info, spare)
+        left = tracks.end - seek.end - len(new_info) - len(new_tracks)
+        if left == 0 or left >= 2:
+            break
+    else:
         raise BrokenEbml("there is no room")
-    # A void of `left` bytes: id, eight bytes of size, nothing.
-    new_void = bytes([_VOID]) + struct.pack(">Q", (left - 9) | 1 << 56) + bytes(left - 9)
-    moved = {_INFO: info.start - grown - segment.body, _TRACKS: tracks.start - grown - segment.body}
-    new_seek = _seek_head(data, seek, moved)
-    block = new_seek + new_void + data[info.start:info.end] + new_tracks
-    if len(block) != tracks.end - seek.start:
-        raise BrokenEbml("the header would change its length")
+    void = _void(left)
+    at_info = seek.end + len(void) - segment.body
+    new_seek = _seek_head(data, seek, {_INFO: at_info, _TRACKS: at_info + len(new_info)})
     file.seek(seek.start)
-    file.write(block)
+    file.write(new_seek + void + new_info + new_tracks)
+
+
+def _void(length: int) -> bytes:
+    if length == 0:
+        return b""
+    if length < 2 + 127:
+        return bytes([_VOID, 0x80 | (length - 2)]) + bytes(length - 2)
+    return bytes([_VOID]) + struct.pack(">Q", (length - 9) | 1 << 56) + bytes(length - 9)
+
+
+def _info(data: bytes, info: Element, spare: int) -> bytes:
+    """What the file says about itself, without the spaces behind the writing program's name but `spare` of them."""
+    def change(one: Element) -> bytes:
+        if one.name != _WRITER:
+            return data[one.start:one.end]
+        return element(_WRITER, data[one.body:one.end].rstrip(b" ") + b" " * spare)
+
+    return _rebuilt(data, info, change)
 
 
 def _upto(data: bytes, parent: Element, name: int) -> list[Element]:
@@ -138,7 +160,8 @@ def _tracks(data: bytes, tracks: Element, sar: Fraction) -> bytes:
         width, height = sizes[_PIXEL_WIDTH], sizes[_PIXEL_HEIGHT]
         # Whole numbers with the exact ratio.
         shown = unsigned(_DISPLAY_WIDTH, width * sar.numerator) + unsigned(_DISPLAY_HEIGHT, height * sar.denominator)
-        return element(_VIDEO, data[one.body:one.end] + shown)
+        kept = b"".join(data[child.start:child.end] for child in inside if child.name != _DISPLAY_UNIT)
+        return element(_VIDEO, kept + shown)  # without a unit the numbers are pixels
 
     def of_entry(one: Element) -> bytes:
         if one.name != _ENTRY:

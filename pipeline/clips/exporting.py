@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -20,7 +21,7 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.containers import PICTURE_CODECS, PICTURE_SUFFIX
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import converted
-from pipeline.clips.parts import PartIndex, open_part
+from pipeline.clips.parts import PartIndex, open_part, system_error
 from pipeline.clips.pixel_formats import holds
 from pipeline.clips.timeline import Timeline, timeline
 from pipeline.pictures import atomic
@@ -81,8 +82,8 @@ def _gif(clip: Clip, encoding: Encoding, parts: Sequence[PartIndex], output: Pat
         _put(hidden, packet)
         size = staged.stat().st_size
         atomic.place_all([(hidden, last), (staged, final)], overwrite=overwrite)
-    except OSError as error:
-        raise atomic.in_words(error, output, 0) from error
+    except (OSError, av.FFmpegError) as error:
+        raise atomic.in_words(system_error(error) or OSError(errno.EIO, str(error)), output, 0) from error
     finally:
         for path in (staged, hidden):
             with contextlib.suppress(OSError):

@@ -19,11 +19,11 @@ import av
 from models.errors import MediaError, OutputError
 from pipeline.clips.boxes import append_xmp, insert_xmp
 from pipeline.clips.clip import Clip
-from pipeline.clips.ebml import set_pixel_shape
+from pipeline.clips.ebml import ROOM, set_pixel_shape
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.exporting import export
 from pipeline.clips.marks import SENTENCE_TAG, TAG, sentence, statement
-from pipeline.clips.parts import PartIndex, index_part, open_part
+from pipeline.clips.parts import PartIndex, index_part, open_part, system_error
 from pipeline.clips.pixel_formats import holds
 from pipeline.clips.timeline import Timeline, timeline
 from pipeline.clips.tracks import Carrier, Packet, Window, carry, still_true
@@ -88,8 +88,9 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
             job.write(staged, packet)
             size = staged.stat().st_size
     except av.FFmpegError as error:
-        if isinstance(error, OSError) or getattr(error, "errno", 0) in (28, 27, 122):
-            raise atomic.in_words(OSError(error.errno, error.strerror), output, 0) from error
+        said = system_error(error)
+        if said is not None:
+            raise atomic.in_words(said, output, 0) from error
         raise MediaError(f"{clip.name} cannot be joined: {error}.", subject=clip.name,
                          remedy="The finished parts are kept; try another container, MKV for example.") from error
     frames = sum(len(index) for index in indexes)
@@ -187,7 +188,9 @@ class _Join:
 
     def _own_words(self, packet: bytes, *, classic: bool) -> dict[str, str]:
         if self._encoding.container in ("mkv", "webm"):
-            return {TAG: packet.decode(), SENTENCE_TAG: sentence(self._edit)}
+            room = ROOM if self._encoding.sar != 1 else ""
+            return {TAG: packet.decode(), SENTENCE_TAG: sentence(self._edit),
+                    "encoding_tool": f"Likeness {self._edit.version}{room}"}
         if self._encoding.container == "mov" and classic:
             return {"xmp": packet.decode()}
         return {}

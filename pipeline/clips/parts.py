@@ -130,7 +130,7 @@ class PartWriter:
         try:
             for packet in packets:
                 self._container.mux(packet)
-        except OSError as error:
+        except (OSError, av.FFmpegError) as error:
             raise _in_words(error, self.path) from error
 
     def _refused(self, error: Exception) -> OutputError:
@@ -152,7 +152,7 @@ class PartWriter:
             self._file.close()
             os.replace(self._staged, self.path)
             atomic.flush_folder(self.path.parent)
-        except OSError as failure:
+        except (OSError, av.FFmpegError) as failure:
             self._drop()
             raise _in_words(failure, self.path) from failure
         except BaseException:
@@ -160,7 +160,7 @@ class PartWriter:
             raise
 
     def _drop(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
+        with contextlib.suppress(OSError, av.FFmpegError, AttributeError):
             self._container.close()  # writes a trailer, into a file that goes
         with contextlib.suppress(OSError):
             self._file.close()
@@ -168,8 +168,17 @@ class PartWriter:
             self._staged.unlink(missing_ok=True)
 
 
-def _in_words(error: OSError, path: Path) -> OutputError:
-    return atomic.in_words(error, path, 0)
+def _in_words(error: Exception, path: Path) -> OutputError:
+    return atomic.in_words(system_error(error) or OSError(errno.EIO, str(error)), path, 0)
+
+
+def system_error(error: BaseException | None) -> OSError | None:
+    """What the system said, where a muxer's own error (closing a file on a full disk fails again) hides it."""
+    while error is not None:
+        if isinstance(error, OSError) and not isinstance(error, av.FFmpegError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +226,3 @@ def damaged(path: Path, why: str) -> MediaError:
     return MediaError(f"The part {path} cannot be used: {why}.", subject=str(path), code="PART.DAMAGED",
                       remedy="Delete it and render again with --resume: only this part is made again.")
 
-
-def is_full(error: OSError) -> bool:
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -17,11 +17,11 @@ def slots(before: Fraction | None, here: Fraction, after: Fraction | None, end: 
 
     before, after: its neighbours' times, None where there is none. end: when the last picture ends. All in seconds
     from the span's first picture. An output frame shows the picture nearest to its time where pictures are dense; where
-    they are sparse no picture is shown more than half an output frame before its time. Neighbours alone decide, so
-    parts of a clip fit together.
+    they are sparse no picture is shown more than half an output frame before its time. The whole is as long as the span
+    to half an output frame. Neighbours alone decide, so parts of a clip fit together.
     """
     first = 0 if before is None else math.ceil(_from(before, here, fps) * fps)
-    stop = math.ceil((end if after is None else _from(here, after, fps)) * fps)
+    stop = math.ceil((end - 1 / (2 * fps) if after is None else _from(here, after, fps)) * fps)
     if before is None and after is None:
         stop = max(stop, 1)  # a clip of one picture keeps it, however short
     return range(max(first, 0), max(stop, first, 0))

@@ -32,7 +32,7 @@ listening tests put that at 128 to 160 kbit/s)."""
 # Facts about the old file, which are wrong for the new one or written anew.
 _STALE = frozenset(("major_brand", "minor_version", "compatible_brands", "encoder", "duration", "bps",
                     "number_of_frames", "number_of_bytes", "_statistics_writing_app", "_statistics_writing_date_utc",
-                    "_statistics_tags", "vendor_id", "source_id", "xmp", "edited_with"))
+                    "_statistics_tags", "vendor_id", "source_id", "xmp", "edited_with", "encoding_tool"))
 _USUAL_HANDLERS = frozenset(("VideoHandler", "SoundHandler", "SubtitleHandler", "DataHandler"))
 
 
