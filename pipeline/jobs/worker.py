@@ -25,7 +25,8 @@ from pipeline.jobs.job import Job, JobError, JobFault, JobNote, JobResult, State
 from pipeline.jobs.leash import be_held, end_at_once, step_back
 from pipeline.jobs.store import LEASE, JobStore
 from pipeline.rendering.control import ClipProgress, Control
-from pipeline.rendering.request import ClipRequest, ClipWritten, Doubtful
+from pipeline.rendering.doubts import Doubtful
+from pipeline.rendering.request import ClipRequest, ClipWritten
 
 Work = Callable[[Job, Control], JobResult]
 

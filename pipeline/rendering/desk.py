@@ -20,6 +20,7 @@ from models.face import Box
 from models.interfaces import Search
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
+from pipeline.clips.estimating import estimate_bytes
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
 from pipeline.pictures.preview import Encoded
@@ -160,8 +161,6 @@ class Desk:
     def estimate(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
                  check: Callable[[], None]) -> Estimate:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
-        from pipeline.clips.encoding import estimate_bytes
-
         encoding = resolve(clip, output, recipe.output.clip)
         plan = make_plan(recipe, clip, signature_of(encoding))
         pace = self._pace.get(_key(recipe, clip))

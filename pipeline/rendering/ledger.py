@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import LikenessError, OutputError
+from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.plan import PlannedPart
-from pipeline.rendering.request import Doubt
 from processors.batches import Remark
 
 VERSION = 1

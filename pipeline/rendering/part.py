@@ -24,9 +24,9 @@ from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
 from pipeline.recipe import AnonymiseStyle, Effect
 from pipeline.rendering.casting import Casting, cover_steps
+from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.ledger import DonePart
 from pipeline.rendering.plan import PlannedPart
-from pipeline.rendering.request import Doubt
 from pipeline.rendering.stages import Behind, ahead
 from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
 from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower

@@ -20,12 +20,13 @@ from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
+from pipeline.rendering.doubts import Doubt, Doubtful
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part
 from pipeline.rendering.plan import Plan, PlannedPart, make_plan, signature_of
-from pipeline.rendering.request import ClipRequest, ClipWritten, Doubt, Doubtful
+from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.tracking.covering import drawn_faces, unseen_words
 from pipeline.version import VERSION
 from processors.batches import Remark
@@ -211,8 +212,8 @@ def _accepted(recipe: Recipe, doubt: Doubt) -> bool:
 
 def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], request: ClipRequest, control: Control,
           ) -> ClipWritten:
-    states: tuple[PartState, ...] = ("done",) * len(plan.parts)
-    control.progress(ClipProgress("join", plan.frames, plan.frames, parts=states))
+    states: list[PartState] = ["done"] * len(plan.parts)
+    control.progress(ClipProgress("join", plan.frames, plan.frames, parts=tuple(states)))
 
     def check() -> None:
         if control.cancelled():

@@ -16,9 +16,10 @@ from pipeline.engine import Engine, PersonFound, Source
 from pipeline.pictures.atomic import write_all
 from pipeline.recipe import ClipOutput, Looking, Output, Recipe, Span, input_of
 from pipeline.rendering.control import ClipProgress, Control
+from pipeline.rendering.doubts import Doubtful
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import finished_parts
-from pipeline.rendering.request import ClipRequest, ClipWritten, Doubtful
+from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.version import VERSION
 from studio.commands.covers import boxes_of
 from studio.commands.faults import DONE, INTERRUPTED, UsageError

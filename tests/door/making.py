@@ -48,9 +48,10 @@ def write_clip(path: Path, frames: list[Pixels], *, gop: int = 12, codec: str = 
     height, width = frames[0].shape[:2]
     with av.open(str(path), "w") as container:
         video = container.add_stream(codec, rate=RATE, options=options or {"crf": "12", "preset": "veryfast"})
+        assert isinstance(video, av.VideoStream)
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
-        video.codec_context.gop_size = gop
         context = video.codec_context
+        context.gop_size = gop
         context.colorspace = context.color_primaries = context.color_trc = 1
         context.color_range = 1
         tone = container.add_stream("aac", rate=44100) if sound else None
@@ -81,7 +82,8 @@ def planes_of(path: Path) -> list[np.ndarray]:
 def times_of(path: Path) -> list[Fraction]:
     """Every frame's presentation time in exact seconds."""
     with av.open(str(path)) as container:
-        return [frame.pts * frame.time_base for frame in container.decode(video=0)]
+        return [Fraction(frame.pts * frame.time_base) for frame in container.decode(video=0)
+                if frame.pts is not None and frame.time_base is not None]
 
 
 def packets_of(path: Path, kind: str = "audio") -> list[bytes]:

@@ -18,6 +18,7 @@ import pytest
 from pipeline.clips.marks import packet_of
 from pipeline.pictures.xmp import provenance_of
 from pipeline.recipe import Recipe
+from pipeline.rendering import part
 from pipeline.rendering import plan as plans
 from pipeline.rendering.ledger import finished_parts, parts_folder
 from tests.conftest import ASTRONAUT, HOPPER
@@ -161,9 +162,7 @@ class TestGoingOn:
 
     def interrupted(self, call: Door, clip: Path, out: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> None:
         """Stops a render in its part number `after` + 1."""
-        from pipeline.rendering import run
-
-        real, count = run.render_part, 0
+        real, count = part.render_part, 0
 
         def failing(*args: object, **kwargs: object) -> object:
             nonlocal count
@@ -173,7 +172,7 @@ class TestGoingOn:
             return real(*args, **kwargs)  # type: ignore[arg-type]
 
         with monkeypatch.context() as patch:
-            patch.setattr(run, "render_part", failing)
+            patch.setattr("pipeline.rendering.run.render_part", failing)
             done = call(*self.arguments(clip, out))
         assert done.code == 130
         assert "--resume" in done.last

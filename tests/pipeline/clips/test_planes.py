@@ -123,11 +123,11 @@ def test_a_change_touches_luma_under_the_mask_and_chroma_of_its_blocks_alone(
     layout = frame.layout
     for number, (old, new) in enumerate(zip(before, samples(draft.frame), strict=True)):
         changed = np.asarray((old != new).any(axis=2) if old.ndim == 3 else old != new)
-        allowed = stored
+        allowed: NDArray[Any] = stored
         if changed.shape != stored.shape or (number and layout.kind == "semi"):
             pad = np.pad(stored, ((0, -stored.shape[0] % layout.down), (0, -stored.shape[1] % layout.across)))
-            allowed = pad.reshape(pad.shape[0] // layout.down, layout.down, pad.shape[1] // layout.across,
-                                  layout.across).any(axis=(1, 3))
+            allowed = np.asarray(pad.reshape(pad.shape[0] // layout.down, layout.down, pad.shape[1] // layout.across,
+                                  layout.across).any(axis=(1, 3)))
         assert not (changed & ~allowed).any()
         if number == 3 or (layout.kind == "packed" and layout.step == 4 and old.ndim == 3):
             alpha = (old[..., 3], new[..., 3]) if old.ndim == 3 and name in ("rgba", "bgra", "rgba64le") else (old, new)

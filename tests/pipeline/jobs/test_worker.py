@@ -14,7 +14,8 @@ from pipeline.jobs.job import Job, JobError, JobNote
 from pipeline.jobs.store import JobStore
 from pipeline.jobs.worker import WRITE, Desk, _settle, fault_of, result_of
 from pipeline.rendering.control import ClipProgress
-from pipeline.rendering.request import ClipWritten, Doubt, Doubtful
+from pipeline.rendering.doubts import Doubt, Doubtful
+from pipeline.rendering.request import ClipWritten
 from processors.batches import Remark
 from tests.pipeline.jobs.conftest import until
 
