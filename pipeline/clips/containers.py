@@ -33,6 +33,7 @@ class ContainerRow:
     turns: bool
     negative: bool
     variable: bool
+    covers: bool = False
     tick: Fraction | None = None
 
 

@@ -4,12 +4,14 @@ container wants one, and left out where there is no place."""
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Protocol
 
 import av
+from av.subtitles.subtitle import AssSubtitle, SubtitleSet
 
 from pipeline.clips.containers import ContainerRow
 from processors.batches import Remark
@@ -24,6 +26,17 @@ _TEXT = frozenset(("subrip", "ass", "ssa", "mov_text", "webvtt", "text"))
 
 _SILENCE = b"\0\0"
 """A packet of 3GPP timed text without text: its length."""
+
+_STYLES = re.compile(rb"\{\\[^}]*\}")
+"""Changes of font and colour inside a line, as ASS writes them."""
+
+_PLAIN_STYLE = (
+    b"[Script Info]\r\nScriptType: v4.00+\r\n\r\n[V4+ Styles]\r\nFormat: Name, Fontname, Fontsize, PrimaryColour, "
+    b"SecondaryColour, OutlineColour, BackColour, Bold, Italic, Underline, StrikeOut, ScaleX, ScaleY, Spacing, Angle, "
+    b"BorderStyle, Outline, Shadow, Alignment, MarginL, MarginR, MarginV, Encoding\r\nStyle: Default,Arial,16,&Hffffff,"
+    b"&Hffffff,&H0,&H0,0,0,0,0,100,100,0,0,1,1,0,2,10,10,10,1\r\n\r\n[Events]\r\nFormat: Layer, Start, End, Style, "
+    b"Name, MarginL, MarginR, MarginV, Effect, Text\r\n")
+"""The style that ffmpeg's writers of subtitles take for none: they write no fonts and colours for it."""
 
 _LOSSY_RATE = 192_000
 """Bits a second for sound that must be coded again, stereo: AAC and Opus are transparent there (hydrogenaudio's
@@ -83,11 +96,17 @@ class Copied:
         self._base: Fraction = source.time_base or Fraction(1, 1000)
         self._shift = round(window.shift / self._base)
         self._sound = source.type == "audio"
+        self._cover = source.type == "video"
         # MP4's muxer fills the gaps between subtitles itself, with packets that say nothing.
         self._filled = source.type == "subtitle" and source.codec_context.codec.canonical_name == "mov_text"
 
     def take(self, packet: Packet) -> Iterator[Packet]:
         pts = packet.pts if packet.pts is not None else packet.dts
+        if self._cover:
+            packet.pts = packet.dts = 0  # a picture without a time
+            packet.stream = self._target
+            yield packet
+            return
         if pts is None or (self._filled and bytes(packet) == _SILENCE):
             return
         start, length = pts * self._base, (packet.duration or 0) * self._base
@@ -163,10 +182,13 @@ class Rewritten:
         self._copy = Copied(source, target, window)
 
     def take(self, packet: Packet) -> Iterator[Packet]:
-        subtitles = self.source.codec_context.decode2(packet)
-        if subtitles is None:
+        said = self.source.codec_context.decode2(packet)
+        lines = [_STYLES.sub(b"", one.dialogue).strip() for one in said or () if isinstance(one, AssSubtitle)]
+        if not any(lines):
             return
-        written = self._context.encode_subtitle(subtitles)
+        plain = b"\\N".join(lines).replace(b"\r", b"").replace(b"\n", b"\\N")
+        written = self._context.encode_subtitle(SubtitleSet.create(
+            text=b"0,0,Default,,0,0,0,," + plain, start=0, end=said.end_display_time, pts=0))
         written.time_base = packet.time_base
         written.pts = written.dts = packet.pts
         written.duration = packet.duration
@@ -210,7 +232,7 @@ def _carrier(stream: Any, target: av.container.OutputContainer, row: ContainerRo
     kind = {"video": "a second picture track", "data": "a data track", "attachment": "an attachment"}.get(
         stream.type, "a track")
     cover = stream.type == "video" and bool(stream.disposition & av.stream.Disposition.attached_pic)
-    if (stream.type == "video" and not cover) or not header_holds(row.muxer, stream):
+    if (stream.type == "video" and not (cover and row.covers)) or not header_holds(row.muxer, stream):
         what = "a cover picture" if cover else kind
         return None, Remark("OUTPUT.TRACK_DROPPED", f"{row.title} has no place for {what} of the clip: left out.")
     if stream.type == "attachment":
@@ -252,8 +274,7 @@ def _words(stream: Any, codec: str, target: av.container.OutputContainer, row: C
         return None, Remark("OUTPUT.TRACK_DROPPED", f"{row.title} does not take {codec or 'these'} subtitles: left "
                             "out.")
     new: Any = target.add_stream(row.subtitle)
-    stream.codec_context.open(strict=False)  # has no header of styles before
-    new.codec_context.subtitle_header = stream.codec_context.subtitle_header
+    new.codec_context.subtitle_header = _PLAIN_STYLE
     new.codec_context.time_base = stream.time_base
     new.time_base = stream.time_base
     _dress(new, stream, nameless=nameless)
