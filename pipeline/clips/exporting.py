@@ -218,7 +218,8 @@ def coded_picture(frame: av.VideoFrame, encoding: Encoding) -> bytes:
         deep = has.depth > 8
         pix_fmt = (f"gray16{end}" if deep else "gray") if grey else (
             f"{'rgba64' if has.alpha else 'rgb48'}{end}" if deep else ("rgba" if has.alpha else "rgb24"))
-    whole = replace(encoding.colour, full=True)
+    # JPEG means full-range BT.601, whatever is said (JFIF 1.02).
+    whole = replace(encoding.colour, full=True, matrix="bt601" if encoder == "mjpeg" else encoding.colour.matrix)
     frame = converted(frame, encoding.colour, whole, pix_fmt, (frame.width, frame.height))
     context = av.CodecContext.create(encoder, "w")
     assert isinstance(context, av.VideoCodecContext)

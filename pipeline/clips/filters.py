@@ -35,8 +35,9 @@ class Timed(NamedTuple):
 
 
 def filtered(frames: Iterable[Timed], clip: Clip, encoding: Encoding) -> Iterator[Timed]:
-    """The same number of pictures at the same times, as the encoder wants them. Frames that need nothing pass through
-    as the objects that they are; others are new frames, the given ones stay as they are."""
+    """The same number of pictures at the same times, as `PartWriter` wants them: deinterlaced, tone-mapped, scaled, in
+    the encoder's pixel format, turned, as far as the encoding says. Every picture goes through here, once. Frames that
+    need nothing pass through as the objects that they are; others are new frames, the given ones stay as they are."""
     if encoding.deinterlace:
         frames = deinterlaced(frames, clip)
     fitter = Fitter(clip, encoding)
@@ -81,10 +82,10 @@ def converted(frame: av.VideoFrame, source: Colour, target: Colour, pix_fmt: str
     same_size = (frame.width, frame.height) == size
     if name == pix_fmt and same_size:
         return frame
-    if same_size and SAME_PLANES.get(name, name) == SAME_PLANES.get(pix_fmt, pix_fmt):
-        return _relabelled(frame, pix_fmt)
     full_in = source.full or holds(name).rgb
     full_out = target.full or holds(pix_fmt).rgb
+    if same_size and full_in == full_out and SAME_PLANES.get(name, name) == SAME_PLANES.get(pix_fmt, pix_fmt):
+        return _relabelled(frame, pix_fmt)
     new = frame.reformat(
         *size, format=pix_fmt, interpolation=_EXACT, threads=1,
         src_colorspace=_SWS[source.matrix], dst_colorspace=_SWS[target.matrix],

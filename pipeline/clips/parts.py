@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from models.errors import MediaError, OutputError
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
-from pipeline.clips.filters import Fitter
 from pipeline.pictures import atomic
 
 _BUFFER = 1 << 20
@@ -41,16 +40,15 @@ class PartWriter:
 
     A context manager: the file gets its name at a clean exit, when it is on the disk; after an exception nothing is
     left. Times are kept exactly; the first picture is a keyframe. Frames are not changed (their times and tags are put
-    back); they need `filters.filtered` before only for deinterlacing and another frame rate: pixel format, size, tone
-    and turns are brought to the encoding's here where they are not yet. Raises OutputError `DISK.FULL`,
-    `OUTPUT.UNWRITABLE`, `OUTPUT.CODEC` (the encoder refuses).
+    back). They come from `filters.filtered`, which brings them to the encoding's size and pixel format. Raises
+    OutputError `DISK.FULL`, `OUTPUT.UNWRITABLE`, `OUTPUT.CODEC` (the encoder refuses).
     """
 
     def __init__(self, path: Path, encoding: Encoding, clip: Clip) -> None:
+        del clip  # all that matters of it is in the encoding
         self.path = path
         self.frames = 0
         self._encoding = encoding
-        self._fitter = Fitter(clip, encoding)
         self._staged = path.parent / f".{path.name}.{secrets.token_hex(4)}.part"
         self._real = encoding.coding.part == "nut"
         self._time_base = encoding.time_base if self._real else _PRETEND
@@ -98,12 +96,16 @@ class PartWriter:
         del duration_ticks
         if self._last is not None and ticks <= self._last:
             raise ValueError(f"a picture at {ticks} after one at {self._last}")
+        wanted = (self._encoding.pix_fmt, self._encoding.width, self._encoding.height)
+        if (frame.format.name, frame.width, frame.height) != wanted:
+            raise ValueError(f"a picture of {frame.format.name}, {frame.width} x {frame.height} where {wanted} is "
+                             "encoded: it has not been through filters.filtered")
         if self._first is None:
             self._first = ticks
             # NUT shifts times so that none is below zero; where they began is told beside.
             self._container.metadata["comment"] = f"{ticks}"
         self._last = ticks
-        self._encode(self._fitter.fitted(frame), ticks - self._first)
+        self._encode(frame, ticks - self._first)
         self.frames += 1
 
     def _encode(self, frame: av.VideoFrame, pts: int) -> None:

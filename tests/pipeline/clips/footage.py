@@ -309,7 +309,7 @@ def render(clip: Clip, frames: Sequence[av.VideoFrame], output: Path, settings: 
         pieces = list(ready)
         if not pieces:
             continue
-        files.append(output.parent / f"{output.name.replace('%', '_')}.part{number}")
+        files.append(clip.path.parent / f"{output.name.replace('%', '_')}.part{number}")
         with PartWriter(files[-1], encoding, clip) as writer:
             for piece in pieces:
                 writer.write(*piece)

@@ -31,7 +31,8 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> tuple[Footage, Path]:
 @pytest.mark.parametrize("base", [Fraction(1, 30000), Fraction(1, 90000), Fraction(1001, 30000), Fraction(1, 10**6)])
 def test_every_tick_comes_back(container: str, codec: str, pix_fmt: str, base: Fraction, shot: tuple[Footage, Path],
                                tmp_path: Path) -> None:
-    clip, seen = describe(shot[1], shot[0], time_base=base, pix_fmt=pix_fmt, alpha="a" in pix_fmt, kind="file")
+    clip, seen = describe(shot[1], shot[0], time_base=base, pix_fmt=pix_fmt, alpha="a" in pix_fmt, kind="file",
+                          depth=10 if "10" in pix_fmt else 8)
     settings = ClipOutput.model_validate({"codec": codec, "speed": "fast" if codec == "h264" else "ultrafast"})
     encoding = resolve(clip, container, settings)  # type: ignore[arg-type]
     ticks = [-700, 301, 1302, 1303, 2500, 9000, 9001, 40000]
@@ -46,6 +47,15 @@ def test_every_tick_comes_back(container: str, codec: str, pix_fmt: str, base: F
         first = next(packet for packet in part.demux(video=0) if packet.size)
         assert first.is_keyframe
     assert seen.frames
+
+
+def test_pictures_that_are_not_ready_are_refused(shot: tuple[Footage, Path], tmp_path: Path) -> None:
+    clip, _ = describe(shot[1], shot[0])
+    other = picture(replace(shot[0], pix_fmt="yuv444p"), 0)
+    with pytest.raises(ValueError, match="filters.filtered"), PartWriter(
+            tmp_path / "a.part", resolve(clip, "mp4", ClipOutput()), clip) as writer:
+        writer.write(other, 0, 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_frames_are_handed_back_as_they_were(shot: tuple[Footage, Path], tmp_path: Path) -> None:
