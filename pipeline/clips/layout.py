@@ -120,7 +120,9 @@ def copy_of(frame: av.VideoFrame) -> av.VideoFrame:
         after = np.frombuffer(memoryview(new), np.uint8).reshape(new.height, -1)
         used = min(before.shape[1], after.shape[1])
         np.copyto(after[:, :used], before[:, :used])
-    twin.pts, twin.dts, twin.time_base, twin.duration = frame.pts, frame.dts, frame.time_base, frame.duration
+    twin.pts, twin.dts, twin.duration = frame.pts, frame.dts, frame.duration
+    if frame.time_base is not None:  # the last frames of a clip come out of the decoder without one
+        twin.time_base = frame.time_base
     twin.colorspace, twin.color_range = frame.colorspace, frame.color_range
     twin.color_primaries, twin.color_trc = frame.color_primaries, frame.color_trc
     return twin

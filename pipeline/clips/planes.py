@@ -158,7 +158,9 @@ def frame_of(frame: av.VideoFrame, clip: Clip, index: int, ticks: int) -> ClipFr
     wanted = editable(name)
     if wanted != name:
         converted = frame.reformat(format=wanted)
-        converted.pts, converted.time_base = frame.pts, frame.time_base
+        converted.pts = frame.pts
+        if frame.time_base is not None:
+            converted.time_base = frame.time_base
         frame = converted
     return ClipFrame(frame, clip, index, ticks)
 

@@ -343,7 +343,7 @@ except OutputError as error:
 """
 
 
-@pytest.mark.parametrize("room", [2_000, 20_000])
+@pytest.mark.parametrize("room", [2_000, pytest.param(20_000, marks=pytest.mark.long)])
 def test_a_full_disk_has_its_code_and_parts_are_kept(room: int, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _FULL, str(tmp_path), str(room)], capture_output=True, text=True,
                           timeout=60, check=True)
