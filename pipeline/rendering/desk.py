@@ -24,14 +24,14 @@ from pipeline.clips.estimating import estimate_bytes
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
 from pipeline.pictures.preview import Encoded
-from pipeline.recipe import ClipOutput, Effect, Looking, Output, Person, Recipe, Span
+from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Person, Recipe, Span
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
 from pipeline.rendering.part import Drawer, Tally, Work, render_part
-from pipeline.rendering.plan import PlannedPart, make_plan, signature_of, ticks_of
+from pipeline.rendering.plan import PlannedPart, make_plan, ticks_of
 from pipeline.rendering.request import ClipRequest
 from pipeline.rendering.run import render_clip
-from pipeline.tracking.covering import drawn_faces
+from pipeline.tracking.drawn import DrawnFace, drawn_faces
 from pipeline.tracking.follow import Follower
 from processors.batches import Remark
 
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 SEEKERS = 6
 """Decoders that stay open: one for each who looks at a clip, and one for work. Idle ones close by themselves."""
+
+DRAWN = 16
+"""Sets of boxes whose way through their shots is kept: a few kilobytes each."""
 
 TRIAL = 12
 """Frames that are rendered to learn how long all of them will take: about a second with the built-in chain."""
@@ -83,6 +86,7 @@ class Desk:
         self._engine = engine
         self._seekers: OrderedDict[tuple[str, str | None], Seeker] = OrderedDict()
         self._one_at_a_time = threading.Lock()
+        self._drawn: OrderedDict[tuple[str, tuple[DrawnBox, ...]], tuple[DrawnFace, ...]] = OrderedDict()
         self._pace: dict[tuple[str, str], float] = {}
         self._lock = threading.Lock()
 
@@ -117,6 +121,21 @@ class Desk:
         for seeker in seekers:
             seeker.close()
 
+    def drawn_faces(self, recipe: Recipe, clip: Clip, check: Callable[[], None]) -> tuple[DrawnFace, ...]:
+        """The recipe's drawn boxes through their shots; remembered, because a shot has to be decoded for it."""
+        if not recipe.covers:
+            return ()
+        key = (clip.id, recipe.covers)
+        with self._lock:
+            known = self._drawn.get(key)
+        if known is None:
+            known = drawn_faces(recipe.covers, clip, check)
+            with self._lock:
+                self._drawn[key] = known
+                while len(self._drawn) > DRAWN:
+                    self._drawn.popitem(last=False)
+        return known
+
     def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking,
                  ) -> tuple[FaceThere, ...]:
         """Faces of one frame and whose they are, as a part that began here would see them."""
@@ -129,21 +148,18 @@ class Desk:
               check: Callable[[], None]) -> Drawn:
         """One frame with its segment's effects."""
         frame = self.frame(clip, seconds)
-        work = self._work(recipe, clip, sources)
+        work = self._work(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip), check)
         effects = effects_at(recipe, clip, frame.ticks)
         part = PlannedPart(1, frame.ticks, frame.ticks + 1, frame.index, 1, effects, True, "")
         tally = Tally()
         drawn = Drawer(work, part, tally, check).draw(frame)
         return Drawn(drawn, {n: tuple(found.values()) for n, found in tally.remarks.items()})
 
-    def _work(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source]) -> Work:
-        return self._work_for(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip))
-
-    def _work_for(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
-                  how: ClipOutput) -> Work:
+    def _work(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path, how: ClipOutput,
+              check: Callable[[], None]) -> Work:
         casting = Casting(recipe, {name: self._engine.source_faces(source) for name, source in sources.items()})
         return Work(clip, resolve(clip, output, how), casting, self._engine.registry, self._engine.faces,
-                    drawn_faces(recipe.covers, clip))
+                    self.drawn_faces(recipe, clip, check))
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:
@@ -162,7 +178,7 @@ class Desk:
                  check: Callable[[], None]) -> Estimate:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
         encoding = resolve(clip, output, recipe.output.clip)
-        plan = make_plan(recipe, clip, signature_of(encoding))
+        plan = make_plan(recipe, clip, encoding)
         pace = self._pace.get(_key(recipe, clip))
         if pace is None:
             pace = self._try(recipe, clip, sources, output, check)
@@ -176,14 +192,14 @@ class Desk:
     def _try(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
              check: Callable[[], None]) -> float:
         """Seconds a frame takes, from a few in the middle."""
-        plan = make_plan(recipe, clip, "trial")
+        plan = make_plan(recipe, clip, resolve(clip, output, recipe.output.clip))
         middle = plan.parts[len(plan.parts) // 2]
         frames = min(TRIAL, middle.frames)
         first = middle.first + (middle.frames - frames) // 2
         behind = first + frames
         stop = int(clip.pts[behind]) if behind < clip.frames else int(clip.pts[-1]) + 1
         part = PlannedPart(1, int(clip.pts[first]), stop, first, frames, middle.effects, middle.touched, "trial")
-        work = self._work_for(recipe, clip, sources, output, recipe.output.clip)
+        work = self._work(recipe, clip, sources, output, recipe.output.clip, check)
         marks: list[float] = []
         with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
             render_part(work, part, Path(folder) / "trial.nut", check=check,

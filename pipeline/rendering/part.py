@@ -54,6 +54,10 @@ class Work:
         return Search(small=looking.small, turned=looking.turned)
 
 
+SCAN_SECONDS = 2
+"""Looked at before and behind a part where somebody is hidden: who is lost or found near its border is carried over it.
+"""
+
 Tell = Callable[[ClipFrame], None]
 """Told of every finished frame."""
 
@@ -83,7 +87,7 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
     draw = Drawer(work, part, tally, check) if part.touched else None
     durations = _Durations(work.clip)
     with PartWriter(path, work.encoding, work.clip) as writer, _encoder(work, writer) as out, \
-            contextlib.closing(ahead(_frames(work, part, PRE_ROLL if draw else 0))) as frames:
+            contextlib.closing(ahead(_frames(work, part, draw.pre_roll if draw else 0))) as frames:
         try:
             for frame in frames:
                 check()
@@ -150,15 +154,22 @@ class Drawer:
         self._steps = make_steps(part.effects, work.registry)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
             if scan is not None else {}
+        self._chained = self._follows(part.effects)
+        # What is to be hidden was looked for already, and everybody else was followed on the way.
         self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
                                   rate=work.clip.rate, embed=work.casting.knows) \
-            if self._follows(part.effects) else None
+            if self._chained and scan is None else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
         self._ctx = Context(cancelled=lambda: _asked(check))
 
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
         return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
+
+    @property
+    def pre_roll(self) -> int:
+        """Frames that are looked at before the part's first."""
+        return PRE_ROLL if self._follower is not None else 0
 
     def look(self, frame: ClipFrame) -> None:
         """A frame of the pre-roll."""
@@ -167,8 +178,9 @@ class Drawer:
 
     def draw(self, frame: ClipFrame) -> ClipFrame:
         canvas, touched = frame, False
-        if self._follower is not None:
-            faces = self._follower.step(frame).faces
+        if self._chained:
+            faces = self._follower.step(frame).faces if self._follower is not None else \
+                self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
             canvas, touched = self._chain(frame, faces)
         if self.scan is not None:
             canvas, covered = self._cover(canvas, self.scan.covers.get(frame.index, ()))
@@ -213,10 +225,16 @@ def _asked(check: Callable[[], None]) -> bool:
 
 def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
     """Where heads are to be covered in this part, known before its first frame is drawn."""
+    roll = max(PRE_ROLL, round(SCAN_SECONDS * work.clip.rate))
+
     def looked() -> Generator[ClipFrame, None, None]:
-        for frame in ahead(_frames(work, part, PRE_ROLL, PRE_ROLL)):
-            check()
-            yield frame
+        try:
+            for frame in ahead(_frames(work, part, roll, roll)):
+                check()
+                yield frame
+        except MediaDamaged:
+            if work.casting.recipe.output.clip.damaged == "refuse":
+                raise
 
     casting = work.casting
     return scan_part(looked(), work.stack, people=casting.recipe.people, search=work.search, rate=work.clip.rate,

@@ -69,8 +69,8 @@ def end_of(clip: Clip) -> int:
     return int(clip.pts[-1]) + 1
 
 
-def make_plan(recipe: Recipe, clip: Clip, signature: str) -> Plan:
-    """signature: what the encoder is set to. Raises RecipeError `RECIPE.TRIM` where no picture is left, and
+def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding) -> Plan:
+    """Raises RecipeError `RECIPE.TRIM` where no picture is left, and
     `RECIPE.SEGMENTS` where segments overlap."""
     start = ticks_of(clip, recipe.trim.start) if recipe.trim.start is not None else int(clip.pts[0])
     stop = min(ticks_of(clip, recipe.trim.stop), end_of(clip)) if recipe.trim.stop is not None else end_of(clip)
@@ -78,7 +78,9 @@ def make_plan(recipe: Recipe, clip: Clip, signature: str) -> Plan:
         raise RecipeError(f"{clip.name}: no picture lies between {recipe.trim.start or 0} and "
                           f"{recipe.trim.stop or 'the end'} seconds.", subject=clip.name, code="RECIPE.TRIM",
                           remedy=f"The clip is {float(clip.duration):.2f} seconds long; trim within that.")
-    base = _digest([RENDERING, clip.id, signature, _decides(recipe)])
+    # Another number of frames a second is counted from the span's first picture, so that its parts depend on the span.
+    span = [start, stop] if encoding.fps else []
+    base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe)])
     parts: list[PlannedPart] = []
     for low, high, effects in _spans(recipe, clip, start, stop):
         for part_start, part_stop in _pieces(clip, low, high):
@@ -89,7 +91,7 @@ def make_plan(recipe: Recipe, clip: Clip, signature: str) -> Plan:
     return Plan(start, stop, tuple(parts))
 
 
-def signature_of(encoding: Encoding) -> str:
+def _signature(encoding: Encoding) -> str:
     """What the encoder is set to: all of it but what people are told."""
     return repr(replace(encoding, notes=()))
 

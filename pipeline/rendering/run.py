@@ -25,9 +25,9 @@ from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part
-from pipeline.rendering.plan import Plan, PlannedPart, make_plan, signature_of
+from pipeline.rendering.plan import Plan, PlannedPart, make_plan
 from pipeline.rendering.request import ClipRequest, ClipWritten
-from pipeline.tracking.covering import drawn_faces, unseen_words
+from pipeline.tracking.covering import unseen_words
 from pipeline.version import VERSION
 from processors.batches import Remark
 
@@ -53,11 +53,12 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     recipe = _with_people(engine, recipe, clip, control)
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
-    plan = make_plan(recipe, clip, signature_of(encoding))
+    plan = make_plan(recipe, clip, encoding)
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
     retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
-    work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn_faces(recipe.covers, clip), retiming)
+    drawn = engine.desk.drawn_faces(recipe, clip, lambda: _stop(control))
+    work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn, retiming)
     with Ledger.held(output) as ledger:
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept)
@@ -73,6 +74,11 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                 kept.put(part, ledger.path(part))
         ledger.discard()
     return written
+
+
+def _stop(control: Control) -> None:
+    if control.cancelled():
+        raise Cancelled("Stopped at your request.", remedy="Finished parts are kept; --resume goes on with them.")
 
 
 def _target_of(recipe: Recipe) -> Path:
@@ -158,8 +164,7 @@ class _Render:
         return found
 
     def _check(self) -> None:
-        if self.control.cancelled():
-            raise Cancelled("Stopped at your request.", remedy="Finished parts are kept; --resume goes on with them.")
+        _stop(self.control)
         if self.control.paused():
             began = time.monotonic()
             while self.control.paused() and not self.control.cancelled():
@@ -215,14 +220,10 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
     states: list[PartState] = ["done"] * len(plan.parts)
     control.progress(ClipProgress("join", plan.frames, plan.frames, parts=tuple(states)))
 
-    def check() -> None:
-        if control.cancelled():
-            raise Cancelled("Stopped at your request.", remedy="Finished parts are kept; --resume goes on with them.")
-
     damaged = next((part.damaged for part in done if part.damaged is not None), None)
     joined = join(work.clip, work.encoding, [ledger.path(part) for part in done], request.output, start=plan.start,
                   stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
-                  overwrite=request.overwrite, check=check)
+                  overwrite=request.overwrite, check=lambda: _stop(control))
     people: Counter[int] = Counter()
     remarks: dict[int, dict[str, Remark]] = {}
     for part in done:

@@ -1,4 +1,4 @@
-"""`measure` and `bench quality`: the figures themselves are tested beside their formulas."""
+"""`measure` and `bench`: the figures themselves are tested beside their formulas."""
 
 from __future__ import annotations
 
@@ -65,3 +65,37 @@ def test_bench_hands_its_flags_on_and_tells_what_it_found(call: Callable[..., Ca
     done = call("bench", "quality", "--pairs", "3", "--sheets", tmp_path, "--json")
     assert (done.code, done.data) == (0, {"mode": "json"})
     assert [(a["pairs"], a["sheets"]) for a in asked] == [(None, None), (3, tmp_path)]
+
+
+def test_bench_pipeline_hands_its_flags_on(call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    class Report:
+        def model_dump(self, mode: str) -> dict[str, str]:
+            return {"mode": mode}
+
+        def to_text(self) -> str:
+            return "rows"
+
+    def speed(**settings: Any) -> Report:
+        asked.append(settings)
+        return Report()
+
+    monkeypatch.setattr(judge, "speed", speed)
+    assert call("bench", "pipeline").out == "rows\n"
+    assert call("bench", "pipeline", "--resolutions", "720p,4K", "--frames", "12", "--json").data == {"mode": "json"}
+    assert [(a["resolutions"], a["frames"]) for a in asked] == [(("720p", "1080p", "4K"), None), (("720p", "4K"), 12)]
+
+
+@pytest.mark.parametrize("words", [("pipeline", "--pairs", "3"), ("pipeline", "--sheets", "."),
+                                   ("quality", "--frames", "12"), ("quality", "--resolutions", "4K")])
+def test_flags_of_the_other_bench_are_refused(call: Callable[..., Call], words: tuple[str, ...]) -> None:
+    done = call("bench", *words)
+    assert done.code == 2
+    assert words[1] in done.last
+
+
+def test_an_unknown_resolution_is_said_before_any_work(call: Callable[..., Call]) -> None:
+    done = call("bench", "pipeline", "--resolutions", "8K")
+    assert done.code == 1
+    assert "720p, 1080p, 4K" in done.last

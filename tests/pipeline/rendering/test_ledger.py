@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from models.errors import OutputError
+from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger, finished_parts, parts_folder
 from pipeline.rendering.plan import PlannedPart
-from pipeline.rendering.doubts import Doubt
 from processors.batches import Remark
 from tests.door.conftest import ROOT
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import RecipeError
+from pipeline.clips.encoding import resolve
 from pipeline.presets import preset
-from pipeline.recipe import Anonymise, Effect, Keep, Recipe, RunEffects, Segment, Span
+from pipeline.recipe import Anonymise, ClipOutput, Effect, Keep, Recipe, RunEffects, Segment, Span
 from pipeline.rendering.plan import LONGEST, end_of, make_plan, ticks_of
 from processors.registry import load_registry
 from tests.pipeline.rendering.clips import paper_clip
@@ -21,6 +23,8 @@ CHAIN = preset("natural").chain(load_registry(()))
 
 
 WHOLE = Span()
+X264 = resolve(paper_clip(4), Path("out.mp4"), ClipOutput())
+X265 = resolve(paper_clip(4), Path("out.mp4"), ClipOutput(codec="h265"))
 
 
 def recipe(*segments: Segment, trim: Span = WHOLE) -> Recipe:
@@ -52,9 +56,9 @@ def test_every_frame_of_the_span_lies_in_exactly_one_part(made: tuple[list[int],
     inside = [t for t in pts if low <= t - pts[0] < low + length]
     if not inside:
         with pytest.raises(RecipeError, match="no picture lies between"):
-            make_plan(asked, clip, "x264")
+            make_plan(asked, clip, X264)
         return
-    plan = make_plan(asked, clip, "x264")
+    plan = make_plan(asked, clip, X264)
     met = [t for part in plan.parts for t in pts if part.start <= t < part.stop]
     assert met == inside
     assert plan.frames == len(inside)
@@ -62,15 +66,15 @@ def test_every_frame_of_the_span_lies_in_exactly_one_part(made: tuple[list[int],
         mine = [t for t in pts if part.start <= t < part.stop]
         assert part.frames == len(mine) <= LONGEST
         assert pts[part.first] == mine[0]
-    assert make_plan(asked, clip, "x264") == plan
+    assert make_plan(asked, clip, X264) == plan
 
 
 def test_parts_begin_at_keyframes_where_there_are_any() -> None:
     clip = paper_clip(1000, keyframes=range(0, 1000, 48))
-    starts = [part.first for part in make_plan(recipe(), clip, "x264").parts]
+    starts = [part.first for part in make_plan(recipe(), clip, X264).parts]
     assert all(first % 48 == 0 for first in starts)
     assert max(np.diff(starts)) <= LONGEST
-    alone = [part.frames for part in make_plan(recipe(), paper_clip(1000), "x264").parts]
+    alone = [part.frames for part in make_plan(recipe(), paper_clip(1000), X264).parts]
     assert alone == [300, 300, 300, 100]
 
 
@@ -78,7 +82,7 @@ def test_a_change_to_one_segment_changes_only_its_parts() -> None:
     clip = paper_clip(1200)
     def plan_with(strength: float) -> list[str]:
         second = Segment(start="20", effects=with_strength(strength))
-        return [p.key for p in make_plan(recipe(Segment(stop="20", effects=CHAIN), second), clip, "x264").parts]
+        return [p.key for p in make_plan(recipe(Segment(stop="20", effects=CHAIN), second), clip, X264).parts]
 
     one, other = plan_with(1.0), plan_with(0.4)
     assert len(one) == len(other) == 4
@@ -90,30 +94,30 @@ def test_a_change_to_one_segment_changes_only_its_parts() -> None:
 ])
 def test_who_gets_what_changes_every_part(changed: dict[str, object]) -> None:
     clip = paper_clip(400)
-    before = make_plan(recipe(), clip, "x264")
-    after = make_plan(Recipe.model_validate({**recipe().model_dump(), **changed}), clip, "x264")
+    before = make_plan(recipe(), clip, X264)
+    after = make_plan(Recipe.model_validate({**recipe().model_dump(), **changed}), clip, X264)
     assert {p.key for p in before.parts}.isdisjoint(p.key for p in after.parts)
-    assert {p.key for p in before.parts}.isdisjoint(p.key for p in make_plan(recipe(), clip, "x265").parts)
+    assert {p.key for p in before.parts}.isdisjoint(p.key for p in make_plan(recipe(), clip, X265).parts)
 
 
 def test_what_was_accepted_and_where_files_lie_change_no_part() -> None:
     clip = paper_clip(400)
     accepted = recipe().model_copy(update={"accepted": (Span(start="1", stop="2"),), "made_with": "another day"})
-    assert make_plan(accepted, clip, "x264") == make_plan(recipe(), clip, "x264")
+    assert make_plan(accepted, clip, X264) == make_plan(recipe(), clip, X264)
 
 
 def test_effects_that_are_off_or_have_nobody_leave_frames_untouched() -> None:
     clip = paper_clip(60)
     off = tuple(effect.model_copy(update={"on": False}) for effect in CHAIN)
-    assert not make_plan(recipe(Segment(effects=off)), clip, "x264").parts[0].touched
+    assert not make_plan(recipe(Segment(effects=off)), clip, X264).parts[0].touched
     nobody = recipe().model_copy(update={"everyone": Keep()})
-    assert not make_plan(nobody, clip, "x264").parts[0].touched
+    assert not make_plan(nobody, clip, X264).parts[0].touched
     hidden = nobody.model_copy(update={"cast": {2: Anonymise()}, "segments": (Segment(),)})
-    assert make_plan(hidden, clip, "x264").parts[0].touched
+    assert make_plan(hidden, clip, X264).parts[0].touched
 
 
 def test_what_no_segment_covers_passes_through() -> None:
-    parts = make_plan(recipe(Segment(start="1", stop="2", effects=CHAIN)), paper_clip(90), "x264").parts
+    parts = make_plan(recipe(Segment(start="1", stop="2", effects=CHAIN)), paper_clip(90), X264).parts
     assert [(part.first, part.frames, part.touched) for part in parts] == [(0, 30, False), (30, 30, True),
                                                                           (60, 30, False)]
 
@@ -121,7 +125,7 @@ def test_what_no_segment_covers_passes_through() -> None:
 def test_segments_that_overlap_are_refused() -> None:
     both = recipe(Segment(start="0", stop="2", effects=CHAIN), Segment(start="1.5", stop="3"))
     with pytest.raises(RecipeError) as caught:
-        make_plan(both, paper_clip(90), "x264")
+        make_plan(both, paper_clip(90), X264)
     assert caught.value.code == "RECIPE.SEGMENTS"
     assert "1.500 seconds" in caught.value.message
 
@@ -132,3 +136,12 @@ def test_times_count_from_the_first_picture_of_a_clip_that_begins_late() -> None
     assert ticks_of(clip, "1/30") == 1001
     assert ticks_of(clip, "0.034") == 1002  # between two frames: the next
     assert end_of(clip) == 1010
+
+
+def test_parts_of_another_rate_depend_on_the_span_that_they_count_from() -> None:
+    clip = paper_clip(400)
+    late = recipe(trim=Span(start="10"))
+    other = resolve(clip, Path("out.mp4"), ClipOutput(fps="24"))
+    shared = [{p.key for p in make_plan(one, clip, how).parts} for how in (X264, other) for one in (recipe(), late)]
+    assert shared[0] & shared[1]
+    assert not shared[2] & shared[3]
