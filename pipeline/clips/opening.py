@@ -49,8 +49,9 @@ def _pixels(stream: av.VideoStream) -> int:
     return context.width * context.height if context is not None else 0
 
 
-def decoder_of(stream: av.VideoStream, threads: int = 0) -> av.VideoCodecContext:
-    """threads: 0 lets ffmpeg choose. Each packet's `opaque` is found again at its frame."""
+def decoder_of(stream: av.VideoStream, threads: int = 0, *, marked: bool = False) -> av.VideoCodecContext:
+    """threads: 0 lets ffmpeg choose. marked: each packet's `opaque` is found again at its picture, which wants one
+    thread (see `pipeline.clips.decoding`)."""
     context: Any = stream.codec_context
     special = _WITH_ALPHA.get(context.name)
     if special is not None and stream.metadata.get("alpha_mode") == "1":
@@ -58,5 +59,5 @@ def decoder_of(stream: av.VideoStream, threads: int = 0) -> av.VideoCodecContext
         context.width, context.height = stream.codec_context.width, stream.codec_context.height
     context.thread_type = "AUTO"
     context.thread_count = threads
-    context.copy_opaque = True
+    context.copy_opaque = marked
     return context  # type: ignore[no-any-return]

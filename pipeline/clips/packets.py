@@ -51,17 +51,13 @@ def read_packets(container: InputContainer, stream: av.VideoStream) -> Packets:
             other.discard = Discard.all
     found = Packets()
     vp8 = stream.codec_context.name == "vp8"
-    rows = container.demux(stream)
-    while True:
-        try:
-            packet = next(rows, None)
-        except av.FFmpegError as error:
-            found.error = error
-            return found
-        if packet is None:
-            return found
-        if packet.size and not packet.is_discard and not (vp8 and _is_hidden(packet)):
-            _note(found, packet)
+    try:
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard and not (vp8 and is_hidden(packet)):
+                _note(found, packet)
+    except av.FFmpegError as error:
+        found.error = error
+    return found
 
 
 def _note(found: Packets, packet: Any) -> None:
@@ -82,7 +78,7 @@ def _note(found: Packets, packet: Any) -> None:
     found.durations.append(packet.duration or 0)
 
 
-def _is_hidden(packet: Any) -> bool:
+def is_hidden(packet: Any) -> bool:
     """VP8's alternate reference pictures are never shown (RFC 6386, 9.1: show_frame)."""
     return not bytes(memoryview(packet)[:1])[0] & 0x10
 
