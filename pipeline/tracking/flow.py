@@ -117,6 +117,28 @@ def settle(points: Points, moved: Points, good: NDArray[np.bool_], size: float) 
     return Flow(np.where(good[:, None], moved, transform(points, matrix)), good, float(good.mean()))
 
 
+_PATCH = 24
+
+
+def alike(before: Pixels, points: Points, now: Pixels, moved: Points) -> float:
+    """-1..1: correlation of what lies round the points in one picture with what lies round them in the next. Turned and
+    scaled as the points are."""
+    one, other = _patch(before, points), _patch(now, moved)
+    return float(cv2.matchTemplate(one, other, cv2.TM_CCOEFF_NORMED)[0, 0])
+
+
+def _patch(picture: Pixels, points: Points) -> Pixels:
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    across, down = max(x1 - x0, 1.0) / (_PATCH - 1), max(y1 - y0, 1.0) / (_PATCH - 1)
+    # Not a plain shrinking: the face is sampled soft enough for noise and a pixel's shift to make no difference.
+    soft = cv2.blur(picture[max(int(y0), 0):int(y1) + 2, max(int(x0), 0):int(x1) + 2], (5, 5)) \
+        if min(y1, x1) > 1 and y0 < picture.shape[0] - 2 and x0 < picture.shape[1] - 2 else picture
+    corner = (max(int(x0), 0), max(int(y0), 0)) if soft is not picture else (0, 0)
+    matrix = np.array([[across, 0, x0 - corner[0]], [0, down, y0 - corner[1]]])
+    return np.asarray(cv2.warpAffine(soft, matrix, (_PATCH, _PATCH), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                                     borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
 def moved_box(box: Box, matrix: Matrix) -> Box:
     """A box through a matrix that only scales and shifts. Boxes are counted from pixels' edges, points from centres."""
     corners = transform(np.array([[box.x0 - 0.5, box.y0 - 0.5], [box.x1 - 0.5, box.y1 - 0.5]]), matrix) + 0.5

@@ -19,7 +19,7 @@ from models.geometry import transform
 from models.interfaces import FaceStack, Search
 from pipeline.recipe import Person
 from pipeline.tracking.cuts import CutTest, small
-from pipeline.tracking.flow import View, follow_points, moved_box, view_of
+from pipeline.tracking.flow import View, alike, follow_points, moved_box, view_of
 from pipeline.tracking.frames import Looked
 from pipeline.tracking.identity import Identity, descriptor_of
 from pipeline.tracking.looks import Kind, Look, confirm, look_for
@@ -40,6 +40,9 @@ _LASTING = 0.2  # share of the newest frame in that mean
 HOLD, UNSURE = 0.02, 0.012
 # A face is still there while so many points can be followed, and newly read ones lie so near to where they went.
 _FOLLOWED, _NEAR = 0.4, 0.08
+# Correlation of a face with itself a frame later below which something has happened to it (measured on made clips: .9
+# and more where it moves, turns, is lit from changing sides; .3 and less where a bar or the background replaces it).
+_ALIKE = 0.5
 # Seconds that a track lives without the detector (at its lower threshold) seeing it again, and without its points
 # being confirmed: a head that turns away keeps its points for a while, a pattern in the background does not.
 _UNSEEN, _STRAYED = 1.0, 0.15
@@ -80,12 +83,16 @@ class Followed:
 
 @dataclass(slots=True, eq=False)
 class _Track:
-    """face: the fused points of the last frame. unseen, strayed: frames since the detector, and the points, agreed."""
+    """face: the fused points of the last frame. unseen, strayed: frames since the detector, and the points, agreed.
+    missed: looks in which the detector did not see it. doubted: it has changed all at once, and the detector has not
+    seen it since."""
 
     number: int
     face: Face
     identity: Identity
     unseen: int = 0
+    missed: int = 0
+    doubted: bool = False
     strayed: int = 0
     sightings: int = 1
     held: bool = False
@@ -125,6 +132,8 @@ class Follower:
         kind = self._look.due(frame.index, began)
         if kind is not None:
             self._look_again(frame, grey, kind)
+        else:
+            self._confirm(grey, [track for track in self._tracks if track.doubted])
         self._part(frame)
         self._end()
         if self._embed:
@@ -148,10 +157,7 @@ class Follower:
 
     def _look_again(self, frame: Looked, grey: Pixels, kind: Kind) -> None:
         """The detector's word on the tracks that there are, and new tracks for what is not one yet."""
-        for track in self._tracks:
-            score = confirm(self._stack, grey, track.face)
-            if score is not None:
-                _sighted(track, score)
+        self._confirm(grey, self._tracks)
         for sighting in look_for(self._stack, grey, self._look, kind):
             near = [track for track in self._tracks if track.face.box.overlap(sighting.box) > _ONE_FACE]
             if near:
@@ -160,6 +166,14 @@ class Follower:
             elif (face := sighting.read(self._stack, grey)).spread <= 2 * HOLD and face.eye_distance >= 4:
                 self._made += 1
                 self._tracks.append(_Track(self._made, face, Identity(), best=face.score))
+
+    def _confirm(self, grey: Pixels, tracks: Sequence[_Track]) -> None:
+        for track in tracks:
+            score = confirm(self._stack, grey, track.face)
+            if score is not None:
+                _sighted(track, score)
+            else:
+                track.missed += 1
 
     def _part(self, frame: Looked) -> None:
         """Where two tracks have come to lie on one face, the one whose face it is stays."""
@@ -183,9 +197,9 @@ class Follower:
 
     def _covered(self, track: _Track) -> bool:
         """Its points have let go of the face while another face is in front of it."""
-        return track.strayed > 0 and any(other is not track and other.strayed == 0
-                                         and other.face.box.overlap(track.face.box) > _MEETING
-                                         for other in self._tracks)
+        return (track.strayed > 0 or track.held) and any(
+            other is not track and other.strayed == 0 and not other.held
+            and other.face.box.overlap(track.face.box) > _MEETING for other in self._tracks)
 
     def _end(self) -> None:
         self._tracks = [track for track in self._tracks
@@ -223,7 +237,7 @@ def _believed(track: _Track) -> bool:
 
 
 def _sighted(track: _Track, score: float) -> None:
-    track.unseen, track.seen = 0, True
+    track.unseen, track.missed, track.strayed, track.doubted, track.seen = 0, 0, 0, False, True
     track.face = replace(track.face, score=score)
     track.best = max(track.best, score)
     track.sightings += score >= 0
@@ -234,12 +248,15 @@ def _fused(stack: FaceStack, view: View, track: _Track) -> tuple[Face, bool, boo
     new ones were not to be believed, and whether both agree that there is a face."""
     face = track.face
     size = face.eye_distance * view.scale
-    flow = follow_points(view.before, view.now, transform(face.points, view.to_view), size)
+    known = transform(face.points, view.to_view)
+    flow = follow_points(view.before, view.now, known, size)
     start = replace(face, points=flow.points, box=moved_box(face.box, view.to_view))
     read, = stack.landmarker.follow(view.now, [start])
     away = np.hypot(*(read.points - flow.points).T) / max(size, 1.0)
     held = read.spread > HOLD and flow.share >= _FOLLOWED
-    firm = read.spread <= HOLD and flow.share >= _FOLLOWED and float(np.median(away)) < _NEAR
+    track.doubted |= alike(view.before, known, view.now, flow.points) < _ALIKE
+    firm = flow.share >= _FOLLOWED and not track.doubted and (not track.missed if held else
+                                                              float(np.median(away)) < _NEAR)
     if flow.share == 0:
         points = read.points
     elif held:

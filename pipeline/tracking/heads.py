@@ -12,10 +12,10 @@ from models.face import Box, Face
 from processors.classical.pose import mean_shape
 from processors.swappers.anonymise import head_outline
 
-# How much larger than the box the made-up head is, so that its oval and the margin of `anonymise` reach the box's own
-# corners, and the shapes (width over height) that it takes: beyond them the shorter side is made longer. Tried on boxes
-# of shapes 1:3 to 3:1.
-_AROUND = 1.18
+# How much larger than the box the made-up head is, so that `anonymise` hides the box's own corners with all its force
+# (at 1.25 they begin to show), and the shapes (width over height) it takes: beyond, the shorter side is made longer.
+# Tried on boxes of 1:3 to 3:1.
+_AROUND = 1.28
 _SHAPES = (0.72, 1.35)
 
 # A head is leaving with a quarter of it over the edge; or at a quarter of its width from the edge, moving towards it by
