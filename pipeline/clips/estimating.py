@@ -10,7 +10,7 @@ from pipeline.clips.pixel_formats import holds
 
 # Bits a pixel at the usual quality and medium speed, measured on the clips of encodings.toml's qualities; ProRes 422 HQ by Apple's white paper (220 Mbit/s at 1080p29.97); the lossless ones on the same pictures. What real
 # clips need lies within a factor of three of it.
-_BITS = {"h264": 0.13, "h265": 0.09, "av1": 0.045, "vp9": 0.095, "prores": 3.5, "ffv1": 8.0, "gif": 6.0, "png": 14.0,
+_BITS = {"h264": 0.13, "h265": 0.09, "av1": 0.045, "vp9": 0.095, "prores": 3.5, "ffv1": 5.0, "gif": 6.0, "png": 14.0,
          "tiff": 20.0, "jpeg": 2.5}
 
 _HALVING = {"h264": 6, "h265": 6, "vp9": 6, "av1": 16}
@@ -24,7 +24,8 @@ def estimate_bytes(clip: Clip, encoding: Encoding, seconds: Fraction | float) ->
     """Rough size of `seconds` of output.
 
     From the pixels and the codec's usual bits a pixel, drawn half-way towards the input's own bits a pixel where both
-    are lossy: how hard the input is to code shows in its size. Good to a factor of about two for camera clips.
+    are lossy: how hard the input is to code shows in its size. Against 60 frames of the example clip (720p, medium):
+    H.264 1.15 times what came out, at CRF 26 1.2, H.265 1.5, VP9 1.1, AV1 1.7, ProRes 0.9, FFV1 2.3.
     """
     pixels = encoding.width * encoding.height * float(encoding.rate) * float(seconds)
     bits = _BITS[encoding.codec]

@@ -23,6 +23,7 @@ from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import converted
 from pipeline.clips.parts import PartIndex, open_part, system_error
 from pipeline.clips.pixel_formats import holds
+from pipeline.clips.sequences import run_of
 from pipeline.clips.timeline import Timeline, timeline
 from pipeline.pictures import atomic
 from pipeline.pictures.write import check_output
@@ -52,7 +53,7 @@ def export(clip: Clip, encoding: Encoding, parts: Sequence[PartIndex], output: P
     """
     if encoding.container == "gif":
         return _gif(clip, encoding, parts, output, packet, stop, overwrite=overwrite, check=check)
-    return _sequence(encoding, parts, output, packet, overwrite=overwrite, check=check)
+    return _sequence(clip, encoding, parts, output, packet, overwrite=overwrite, check=check)
 
 
 def pictures(parts: Sequence[PartIndex], check: Callable[[], None]) -> Iterator[av.VideoFrame]:
@@ -171,8 +172,14 @@ def numbered(output: Path, codec: str) -> Callable[[int], Path]:
         lambda match: str(number).zfill(int(match[2] or 0)), output.name))
 
 
-def _sequence(encoding: Encoding, parts: Sequence[PartIndex], output: Path, packet: bytes, *, overwrite: bool,
-              check: Callable[[], None]) -> Exported:
+def _inputs(clip: Clip) -> list[Path]:
+    """The files that must never be replaced."""
+    run = run_of(clip.path) if clip.kind == "sequence" else None
+    return run.files() if run is not None else [clip.path]
+
+
+def _sequence(clip: Clip, encoding: Encoding, parts: Sequence[PartIndex], output: Path, packet: bytes, *,
+              overwrite: bool, check: Callable[[], None]) -> Exported:
     name = numbered(output, encoding.codec)
     total = sum(len(part) for part in parts)
     folder = name(1).parent
@@ -181,7 +188,11 @@ def _sequence(encoding: Encoding, parts: Sequence[PartIndex], output: Path, pack
     root = folder.parent if new_folder else folder
     check_output(root / "x", True, [])
     finals = [name(number) for number in range(1, total + 1)]
+    inputs = {os.path.realpath(path) for path in _inputs(clip)}
     for path in (*finals, beside):
+        if os.path.realpath(path) in inputs:
+            raise OutputError(f"{path} is one of the input's pictures.", subject=str(path), code="OUTPUT.IS_INPUT",
+                              remedy="Choose another name: inputs are never replaced.")
         if path.exists() and not overwrite:
             raise atomic.exists(path)
     staging = root / f".likeness-{secrets.token_hex(6)}.part"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -160,3 +161,15 @@ def test_pictures_that_are_there_stay_and_a_stop_leaves_nothing(tmp_path: Path) 
             render(clip, seen.frames, output, settings if output.name == "new" else ClipOutput(), check=check)
         assert not output.exists()
     assert not list(tmp_path.glob(".likeness*"))
+
+
+def test_a_sequence_is_never_written_over_itself(tmp_path: Path) -> None:
+    footage = Footage(codec="ffv1", time_base=MS, ticks=SHORT, rate=Fraction(25))
+    clip, seen = describe(make(tmp_path / "in.mkv", footage), footage)
+    render(clip, seen.frames, tmp_path / "a_%d.png")
+    before = (tmp_path / "a_2.png").read_bytes()
+    itself = replace(clip, path=tmp_path / "a_%d.png", kind="sequence", name="a_%d.png")
+    with pytest.raises(OutputError) as caught:
+        render(itself, seen.frames, tmp_path / "a_%d.png", overwrite=True)
+    assert caught.value.code == "OUTPUT.IS_INPUT"
+    assert (tmp_path / "a_2.png").read_bytes() == before
