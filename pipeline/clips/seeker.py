@@ -195,7 +195,7 @@ class Seeker:
         return None
 
     def _decode(self, index: int, mine: _Request | None) -> ClipFrame:
-        """The frame; those on the way to it are kept too. Raises _Newer where the request is no longer `mine`: at the
+        """The frame; those just before it are kept too. Raises _Newer where the request is no longer `mine`: at the
         next frame, with the decoder left where it is, and already on the way from the keyframe if that way does not
         lead to the newer one. So a drag forward gets somewhere, however quick it is."""
         with self._changed:
@@ -209,8 +209,9 @@ class Seeker:
                 raise _Newer
 
         for frame in self._decoder.towards(index, check):
-            with self._changed:
-                self._kept.add(frame)
+            if frame.index >= index - BEHIND:
+                with self._changed:
+                    self._kept.add(frame)
             if frame.index == index:
                 return frame
             if frame.index > index:
@@ -231,13 +232,13 @@ class _Decoder:
         self._check: Callable[[], None] = lambda: None
 
     def towards(self, index: int, check: Callable[[], None]) -> Iterator[ClipFrame]:
-        """Frames in order, up to and past `index`: from where the decoder is if that is shortly before, else from a
-        few frames before `index`, which the way from the keyframe passes anyway. check: raises to turn back."""
+        """Frames in order, up to and past `index`: from where the decoder is if that is on the way, else from the
+        keyframe before it. check: raises to turn back."""
         self._check = check
         if self._frames is None or not self.leads_to(index):
             self.close()
             self._check = check
-            self._next = max(index - BEHIND, self._keyframe(index))
+            self._next = self._keyframe(index)
             start = int(self._clip.pts[self._next])
             self._frames = iter(read_frames(self._clip, start, None, check=lambda: self._check()))
         try:

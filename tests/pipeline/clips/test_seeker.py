@@ -107,6 +107,7 @@ class Reader:
         self.gate.set()
         self.waiting = threading.Event()
         self.broken: set[int] = set()
+        self.hold_at: int | None = None
         monkeypatch.setattr(seeker_module, "read_frames", self.read)
 
     def read(self, clip: Clip, start: int, stop: int | None, *,
@@ -114,6 +115,9 @@ class Reader:
         self.starts.append(start)
         try:
             for frame in read_frames(clip, start, stop, check=check):
+                if frame.index == self.hold_at:
+                    self.gate.clear()
+                    self.hold_at = None
                 if not self.gate.is_set():
                     self.waiting.set()
                     self.gate.wait(10)
@@ -143,7 +147,7 @@ def test_neighbours_are_there_before_they_are_asked_for(long_gop: Clip, monkeypa
     with closing(Seeker(long_gop)) as seeker:
         assert seeker.frame(80) is not None
         until(lambda: 80 + AHEAD in reader.frames)
-        assert len(reader.starts) == 1
+        assert reader.starts == [0]
         read = len(reader.frames)
         for index in (*range(81, 81 + AHEAD), *range(79, 79 - BEHIND, -1)):
             reader.gate.clear()  # whatever is not there now cannot be had
@@ -153,8 +157,11 @@ def test_neighbours_are_there_before_they_are_asked_for(long_gop: Clip, monkeypa
         assert len(reader.frames) == read
         reader.gate.set()
         # Behind the place where it stands now, the next ones are fetched too, in one go.
-        until(lambda: 80 - 2 * BEHIND in reader.frames)
-        assert len(reader.starts) == 2
+        until(lambda: reader.frames.count(80 - BEHIND - 1) == 2)
+        assert reader.starts == [0, 0]
+        for index in range(80 - BEHIND - 1, 80 - 2 * BEHIND - 1, -1):
+            assert seeker.frame(index) is not None
+        assert reader.starts == [0, 0]
 
 
 def test_going_forward_never_seeks_again_and_reads_each_frame_once(long_gop: Clip,
@@ -190,7 +197,26 @@ def test_the_newest_request_wins_and_the_older_gets_nothing(long_gop: Clip, monk
     assert (answers[140], answers[100]) == (None, None)
     assert answers[20] is not None
     assert answers[20].index == 20
-    assert 100 not in reader.frames[:reader.frames.index(20)]
+    # The decoder was on its way, at the first frame: it went on, and to no frame that nobody wants any more.
+    assert reader.starts == [0]
+    assert max(reader.frames) <= 20 + AHEAD
+
+
+def test_a_request_for_a_frame_behind_turns_back_at_once(long_gop: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Reader(monkeypatch)
+    reader.hold_at = 90
+    with closing(Seeker(long_gop)) as seeker:
+        first = threading.Thread(target=seeker.frame, args=(140,))
+        first.start()
+        assert reader.waiting.wait(10)
+        second = threading.Thread(target=seeker.frame, args=(20,))
+        second.start()
+        until(lambda: is_waiting_for(seeker, 20))
+        reader.gate.set()
+        first.join(20)
+        second.join(20)
+        assert reader.starts == [0, 0]
+        assert max(reader.frames) <= 90
 
 
 def test_a_drag_forward_goes_on_with_the_same_decoder(long_gop: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
