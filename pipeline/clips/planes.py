@@ -8,13 +8,14 @@ keeps its bits, and nothing drifts by going forth and back.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -39,12 +40,15 @@ class ClipFrame:
     """A decoded picture of a clip, upright and in square pixels as far as anybody outside can tell. Immutable.
 
     av_frame: as the decoder gave it, or changed. index: number of the picture in the clip, from 0. ticks: its time.
+    seen: the last rectangle of the stored picture that was wanted in colours: a face's is wanted three times, to cut
+    it, to lay it back, and to write what changed.
     """
 
     av_frame: av.VideoFrame
     clip: Clip
     index: int
     ticks: int
+    seen: dict[Rect, Pixels] = field(default_factory=dict, repr=False)
 
     @property
     def pts(self) -> Fraction:
@@ -80,7 +84,8 @@ class ClipFrame:
 
     def region(self, rect: Rect) -> Pixels:
         """(h, w, 3) working colour of a rectangle: BGR uint8, or float32 0..255 above 8 bits, HDR through the curve of
-        `pipeline.clips.colour`. It may reach over the edge, where the outermost pixels are repeated. Always a copy."""
+        `pipeline.clips.colour`. It may reach over the edge, where the outermost pixels are repeated. Not a view of the
+        planes, and not to be written to: it may be handed out again."""
         x0, y0 = min(max(rect.x0, 0), self.width - 1), min(max(rect.y0, 0), self.height - 1)
         x1, y1 = min(max(rect.x1, x0 + 1), self.width), min(max(rect.y1, y0 + 1), self.height)
         inner = self._inside(Rect(x0, y0, x1, y1))
@@ -94,7 +99,16 @@ class ClipFrame:
         return self.view.upright(self.colours(stored), stored, rect)
 
     def colours(self, rect: Rect) -> Pixels:
-        """Working colour of a rectangle of the stored picture, which must lie inside of it."""
+        """Working colour of a rectangle of the stored picture, which must lie inside of it. Not to be written to."""
+        known = self.seen.get(rect)
+        if known is None:
+            known = self._read(rect)
+            known.setflags(write=False)
+            self.seen.clear()
+            self.seen[rect] = known
+        return known
+
+    def _read(self, rect: Rect) -> Pixels:
         layout = self.layout
         if layout.rgb:
             values = _rgb(self.av_frame, layout, rect)
@@ -157,7 +171,10 @@ def frame_of(frame: av.VideoFrame, clip: Clip, index: int, ticks: int) -> ClipFr
     name = frame.format.name
     wanted = editable(name)
     if wanted != name:
-        converted = frame.reformat(format=wanted)
+        # The same matrix and range on both sides: samples change their places, not their meaning.
+        converted = frame.reformat(format=wanted, src_colorspace=Colorspace.ITU709, dst_colorspace=Colorspace.ITU709,
+                                   src_color_range=ColorRange.MPEG, dst_color_range=ColorRange.MPEG)
+        converted.colorspace, converted.color_range = frame.colorspace, frame.color_range
         converted.pts = frame.pts
         if frame.time_base is not None:
             converted.time_base = frame.time_base
@@ -188,17 +205,16 @@ class ClipDraft:
             return
         stored = frame.view.stored_rect(inside)
         before = frame.colours(stored)
-        seen = frame.view.upright(before, stored, inside)
-        change: Floats = np.asarray(cv2.subtract(pixels[inner], seen, dtype=cv2.CV_32F), np.float32)
-        change = np.asarray(cv2.copyTo(change, touched), np.float32)
-        moved = frame.view.back(change, inside, stored)
-        if not moved.any():
+        change = _difference(np.ascontiguousarray(pixels[inner]), frame.view.upright(before, stored, inside), touched)
+        if change is None:
             return
+        moved = frame.view.back(change, inside, stored)
         moved = _within_reach(frame, stored, before, moved, mask[inner], inside)
         if not self._own:
             self.frame = frame = ClipFrame(copy_of(frame.av_frame), frame.clip, frame.index, frame.ticks)
             self._own = True
         _add(frame, stored, moved)
+        frame.seen.clear()
 
 
 # Reading ------------------------------------------------------------------------------------------------------------
@@ -280,6 +296,17 @@ def _shrunk(frame: ClipFrame, layout: Layout, size: tuple[int, int]) -> Pixels:
 
 # Writing ------------------------------------------------------------------------------------------------------------
 
+def _difference(after: Pixels, before: Pixels, touched: NDArray[np.uint8]) -> Floats | None:
+    """after - before where touched, else 0; None where that is nothing at all."""
+    if after.dtype == before.dtype == np.uint8:
+        # In bytes for as long as it can be: a quarter of the memory to go through.
+        after = np.asarray(cv2.copyTo(after, touched, before.copy()))
+        same = cv2.norm(after, before, cv2.NORM_INF) == 0
+        return None if same else np.asarray(cv2.subtract(after, before, dtype=cv2.CV_32F), np.float32)
+    change = np.asarray(cv2.copyTo(cv2.subtract(after, before, dtype=cv2.CV_32F), touched), np.float32)
+    return change if change.any() else None
+
+
 def _within_reach(frame: ClipFrame, rect: Rect, before: Pixels, change: Floats, mask: Mask, inside: Rect) -> Floats:
     """A difference of working colour, (h, w, 3), as one of R'G'B' code values on the scale 0..255.
 
@@ -287,24 +314,38 @@ def _within_reach(frame: ClipFrame, rect: Rect, before: Pixels, change: Floats, 
     where such a pixel is changed, what lies beyond goes too, as far as the mask says.
     """
     layout, transfer = frame.layout, frame.clip.colour.transfer
-    moved = (change != 0).any(axis=2)
+    codes = change
     if layout.depth > 8 and transfer != "sdr":
         after = np.clip(before + change, 0, 255)
-        change = np.where(moved[..., None], from_working(after, transfer) - from_working(before, transfer),
-                          np.float32(0))
+        moved = (change != 0).any(axis=2, keepdims=True)
+        codes = np.where(moved, from_working(after, transfer) - from_working(before, transfer), np.float32(0))
     if layout.rgb:
-        return change
-    where = moved & ((before <= 0) | (before >= 255)).any(axis=2)
-    if where.any():
-        weight = frame.view.back(np.repeat(np.asarray(mask, np.float32)[..., None], 3, axis=2), inside, rect)
-        beyond = _codes_at(frame, layout, rect, where)
-        change[where] -= (beyond - np.clip(beyond, 0, 255)) * weight[where]
-    return change
+        return codes
+    rows, columns = _cut_off(before)
+    changed = (change[rows, columns] != 0).any(axis=1)
+    rows, columns = rows[changed], columns[changed]
+    if rows.size:
+        weight = frame.view.back(np.asarray(mask, np.float32), inside, rect)[rows, columns, None]
+        beyond = _codes_at(frame, layout, rect, rows, columns)
+        codes[rows, columns] -= (beyond - np.clip(beyond, 0, 255)) * weight
+    return codes
 
 
-def _codes_at(frame: ClipFrame, layout: Layout, rect: Rect, where: NDArray[np.bool_]) -> Floats:
+def _cut_off(pixels: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of pixels with a channel at either end of the scale."""
+    if pixels.dtype == np.uint8:  # cv2 tells in a tenth of numpy's time
+        within = cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))
+        places = cv2.findNonZero(cv2.bitwise_not(within))
+        if places is None:
+            return np.zeros(0, np.intp), np.zeros(0, np.intp)
+        return np.asarray(places[:, 0, 1], np.intp), np.asarray(places[:, 0, 0], np.intp)
+    rows, columns = np.nonzero(((pixels <= 0) | (pixels >= 255)).any(axis=2))
+    return rows, columns
+
+
+def _codes_at(frame: ClipFrame, layout: Layout, rect: Rect, rows: NDArray[np.intp],
+              columns: NDArray[np.intp]) -> Floats:
     """(N, 3) R'G'B' code values of single pixels of a rectangle, not cut off; scale 0..255, B first."""
-    rows, columns = np.nonzero(where)
     rows, columns = rows + rect.y0, columns + rect.x0
     luma = plane(frame.av_frame, 0, layout)[rows, columns]
     _, _, middle, _ = samples_of(frame.clip.colour, layout.depth)
@@ -324,14 +365,15 @@ def _add(frame: ClipFrame, rect: Rect, change: Floats) -> None:
     if layout.rgb:
         _add_rgb(frame.av_frame, layout, rect, change)
         return
-    codes = np.asarray(cv2.transform(change, from_bgr(frame.clip.colour, layout.depth)), np.float32)
-    _add_to(_cut(plane(frame.av_frame, 0, layout), rect), codes[..., 0], layout)
+    # One plane at a time: to take them out of one array of three costs more than all the arithmetic.
+    matrix = from_bgr(frame.clip.colour, layout.depth)
+    luma, *chroma = (np.asarray(cv2.transform(change, matrix[row:row + 1]), np.float32) for row in range(3))
+    _add_to(_cut(plane(frame.av_frame, 0, layout), rect), luma, layout)
     if layout.kind == "grey":
         return
     place = _chroma_rect(rect, layout)
-    for samples, number in zip(_chroma(frame.av_frame, layout), (1, 2), strict=True):
-        target = _cut(samples, place)
-        _add_to(target, _block_means(codes[..., number], rect, place, layout, frame.view.whole), layout)
+    for samples, moved in zip(_chroma(frame.av_frame, layout), chroma, strict=True):
+        _add_to(_cut(samples, place), _block_means(moved, rect, place, layout, frame.view.whole), layout)
 
 
 def _block_means(change: Floats, rect: Rect, place: Rect, layout: Layout, picture: Rect) -> Floats:

@@ -251,6 +251,18 @@ def test_formats_that_are_not_edited_in_place_become_the_nearest(name: str, want
     assert editable(name) == wanted
 
 
+def test_formats_that_are_rearranged_keep_every_sample() -> None:
+    planar = made("yuv422p", 40, 30, 5)
+    planar.av_frame.colorspace, planar.av_frame.color_range = 5, 2
+    woven = planar.av_frame.reformat(format="yuyv422", src_color_range=1, dst_color_range=1, src_colorspace=1,
+                                     dst_colorspace=1)
+    woven.colorspace, woven.color_range = 5, 2
+    back = frame_of(woven, clip_of(woven, colour=Colour(matrix="bt601", full=True)), 0, 0)
+    assert back.av_frame.format.name == "yuv422p"
+    assert all((a == b).all() for a, b in zip(samples(planar), samples(back), strict=True))
+    assert (int(back.av_frame.colorspace), int(back.av_frame.color_range)) == (5, 2)
+
+
 def test_a_copy_has_all_that_the_decoder_said() -> None:
     frame = made("yuv420p", 64, 48).av_frame
     frame.colorspace, frame.color_range, frame.color_primaries, frame.color_trc = 9, 1, 9, 16
