@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from models.errors import InputError
-from pipeline.recipe import Choice
+from pipeline.jobs.job import Wish
+from pipeline.recipe import AnonymiseStyle, Choice, ClipOutput
 
 
 class _Action(BaseModel):
@@ -77,6 +78,41 @@ class Choose(_Action):
     do: Literal["choose"]
     person: int = Field(ge=1)
     choice: Choice
+
+
+class ChooseOthers(_Action):
+    """What happens to everybody who is not in the list."""
+
+    do: Literal["choose_others"]
+    choice: Choice
+
+
+class Cover(_Action):
+    """A box that was drawn over a head, in shares of the picture or of the frame at the playhead."""
+
+    do: Literal["cover"]
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    width: float = Field(gt=0, le=1)
+    height: float = Field(gt=0, le=1)
+    style: AnonymiseStyle = "blur"
+
+    @property
+    def box(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"do"})
+
+
+class StyleCover(_Action):
+    """cover: the box's place in the list."""
+
+    do: Literal["style_cover"]
+    cover: int = Field(ge=0)
+    style: AnonymiseStyle
+
+
+class Uncover(_Action):
+    do: Literal["uncover"]
+    cover: int = Field(ge=0)
 
 
 class Look(_Action):
@@ -166,10 +202,125 @@ class LoadRecipe(_File):
     do: Literal["load_recipe"]
 
 
+# The Clip screen. Frames are numbered from 0. ---------------------------------------------------------------------
+
+
+class Screen(_Action):
+    """Which screen is looked at: what the other actions are about."""
+
+    do: Literal["screen"]
+    to: Literal["image", "clip"]
+
+
+class At(_Action):
+    """The playhead has come to rest on a frame."""
+
+    do: Literal["at"]
+    frame: int = Field(ge=0)
+
+
+class Trim(_Action):
+    """start: the first frame; stop: the first one that is left out; None for the clip's ends."""
+
+    do: Literal["trim"]
+    start: int | None = Field(None, ge=0)
+    stop: int | None = Field(None, ge=1)
+
+
+class Split(_Action):
+    do: Literal["split"]
+    frame: int = Field(ge=0)
+
+
+class Join(_Action):
+    """Makes one of a segment (its place in the list) and the one before it."""
+
+    do: Literal["join"]
+    segment: int
+
+
+class MoveSplit(_Action):
+    """Where a segment begins, and the one before it ends."""
+
+    do: Literal["move_split"]
+    segment: int
+    frame: int = Field(ge=0)
+
+
+class PreviewSpan(_Action):
+    """Renders a few seconds round a frame."""
+
+    do: Literal["preview_span"]
+    frame: int = Field(ge=0)
+
+
+class ClipExample(_Action):
+    do: Literal["clip_example"]
+
+
+class OutputSettings(_Action):
+    """How the clip is to be written."""
+
+    do: Literal["clip_output"]
+    settings: ClipOutput
+
+
+class Estimates(_Action):
+    """What a render would take, whether or not the page could know already. output: as in Render."""
+
+    do: Literal["estimate"]
+    output: str | None = Field(None, max_length=4096)
+
+
+class Render(_Action):
+    """Queues a render. output: a path on this machine, None for the one that was proposed."""
+
+    do: Literal["render"]
+    output: str | None = Field(None, max_length=4096)
+    overwrite: bool = False
+
+
+class OfJob(_Action):
+    job: str = Field(pattern=r"^[0-9a-f]{1,64}$")
+
+
+class AskJob(OfJob):
+    do: Literal["job"]
+    wish: Wish
+
+
+class TakeUp(OfJob):
+    """Opens the clip of a job with its recipe. seconds: where to look."""
+
+    do: Literal["take_up"]
+    seconds: float | None = None
+
+
+class Accept(OfJob):
+    """A doubtful span of an anonymised clip was looked at: nobody can be recognised there."""
+
+    do: Literal["accept"]
+    start: float
+    stop: float
+
+
+class GoOn(OfJob):
+    """Renders a held job again with the boxes that were drawn and the spans that were accepted."""
+
+    do: Literal["go_on"]
+
+
+class PlayResult(OfJob):
+    do: Literal["play_result"]
+
+
 Action = Annotated[
-    Open | Close | Example | AddPhoto | RemovePhoto | PickFace | RenameSource | RemoveSource | Consent | Choose | Look
+    Open | Close | Example | AddPhoto | RemovePhoto | PickFace | RenameSource | RemoveSource | Consent | Choose
+    | ChooseOthers | Look | Cover | StyleCover | Uncover
     | UsePreset | AddEffect | RemoveEffect | MoveEffect | MuteEffect | DuplicateEffect | ResetEffect | SetValue
-    | Undo | Redo | Cancel | Refresh | Dismiss | Save | SaveRecipe | LoadRecipe,
+    | Undo | Redo | Cancel | Refresh | Dismiss | Save | SaveRecipe | LoadRecipe
+    | Screen | At | Trim | Split | Join | MoveSplit | PreviewSpan | ClipExample | OutputSettings | Estimates
+    | Render | AskJob | TakeUp | Accept | GoOn | PlayResult,
     Field(discriminator="do"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Action)

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from pipeline.engine import Engine
 from studio.guard import LoopbackOnly
+from studio.machine import Machine
 from studio.settings import Settings
 from studio.tabs import Tabs
 from studio.work import Worker
@@ -61,23 +62,28 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     clear_left_behind(settings.tabs_folder)
     folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=settings.tabs_folder))
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
-    tabs = Tabs(engine, Worker(executor), folder)
+    machine = Machine(settings.data_dir)
+    tabs = Tabs(engine, Worker(executor), folder, machine)
     tabs.uploads.mkdir()
     quiet_gradio(tabs.uploads)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await machine.start()
         yield
         tabs.close_all()
+        await asyncio.to_thread(machine.close)
         executor.shutdown(wait=False, cancel_futures=True)
         shutil.rmtree(folder, ignore_errors=True)
 
     app = FastAPI(title="Likeness", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.tabs = tabs
+    from studio.clip_routes import make_clip_router, make_job_router
     from studio.media import make_router
     from studio.screens.frame import mount
 
-    app.include_router(make_router(tabs))
+    for router in (make_router(tabs), make_clip_router(tabs), make_job_router(tabs)):
+        app.include_router(router)
     mount(app, tabs, settings, LARGEST_UPLOAD)
     app.add_middleware(LoopbackOnly)
     return app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.errors import RecipeError
-from pipeline.recipe import Anonymise, Choice, Keep, Photo, Recipe, SourceInput, UseSource
+from pipeline.recipe import Anonymise, AnonymiseStyle, Choice, Keep, Photo, Recipe, SourceInput, UseSource
 
 NAME_LENGTH = 80
 """The recipe's limit for a source's name."""
@@ -81,10 +81,27 @@ def state_consent(recipe: Recipe, name: str, statement: str) -> Recipe:
 
 def choose(recipe: Recipe, number: int, choice: Choice) -> Recipe:
     """What happens to one person. Raises RecipeError for a source that is not there, or not yet permitted."""
-    if isinstance(choice, UseSource) and not source_called(recipe, choice.source).consent:
-        raise RecipeError(f"The use of {choice.source} has not been stated as permitted.", subject=choice.source,
-                          code="RECIPE.CONSENT", remedy="Say under Sources that you may use this face.")
+    _check_consent(recipe, choice)
     return _checked(recipe, {"cast": dict(sorted({**recipe.cast, number: choice}.items()))})
+
+
+def choose_others(recipe: Recipe, choice: Choice) -> Recipe:
+    """What happens to everybody else. Raises RecipeError as `choose` does."""
+    _check_consent(recipe, choice)
+    return _checked(recipe, {"everyone": choice})
+
+
+def style_cover(recipe: Recipe, place: int, style: AnonymiseStyle) -> Recipe:
+    """How a box that was drawn by hand hides what is in it. place: its place in the list."""
+    _check_cover(recipe, place)
+    covers = (box.model_copy(update={"style": style}) if i == place else box for i, box in enumerate(recipe.covers))
+    return recipe.model_copy(update={"covers": tuple(covers)})
+
+
+def uncover(recipe: Recipe, place: int) -> Recipe:
+    """Without a box that was drawn by hand."""
+    _check_cover(recipe, place)
+    return recipe.model_copy(update={"covers": (*recipe.covers[:place], *recipe.covers[place + 1:])})
 
 
 def changes_something(recipe: Recipe, people: int) -> bool:
@@ -94,6 +111,18 @@ def changes_something(recipe: Recipe, people: int) -> bool:
 
 def anonymises(recipe: Recipe, people: int) -> bool:
     return any(isinstance(recipe.choice_for(number), Anonymise) for number in range(1, people + 1))
+
+
+def _check_consent(recipe: Recipe, choice: Choice) -> None:
+    if isinstance(choice, UseSource) and not source_called(recipe, choice.source).consent:
+        raise RecipeError(f"The use of {choice.source} has not been stated as permitted.", subject=choice.source,
+                          code="RECIPE.CONSENT", remedy="Say under Sources that you may use this face.")
+
+
+def _check_cover(recipe: Recipe, place: int) -> None:
+    if not 0 <= place < len(recipe.covers):
+        raise RecipeError(f"There is no box {place + 1}.", subject=str(place + 1), code="RECIPE.NO_SUCH_BOX",
+                          remedy="Reload the page; another window may have changed it.")
 
 
 def _renamed(choice: Choice, name: str, new: str) -> Choice:

@@ -14,9 +14,10 @@ from studio.text import load_texts
 
 WEB = Path(__file__).parent / "web"
 # In this order: what comes first is used by what follows.
-SCRIPTS = ("base", "fill", "icons", "menu", "open", "bar", "people", "sources", "compare", "viewer", "controls",
-           "chain", "tray", "system", "pulse", "keys")
-STYLES = ("tokens", "frame", "parts", "viewer", "chain")
+SCRIPTS = ("base", "fill", "icons", "menu", "moments", "upload", "open", "draw", "bar", "people", "sources", "compare",
+           "viewer", "player", "timeline", "clip", "jobs", "render", "result", "controls", "chain", "tray", "system",
+           "pulse", "keys")
+STYLES = ("tokens", "frame", "parts", "viewer", "chain", "clip", "jobs")
 
 # A tab's pictures are nobody else's: no cache on disk keeps them. Their addresses change with their content.
 PRIVATE = {"cache-control": "private, no-store"}
@@ -33,15 +34,17 @@ def make_router(tabs: Tabs) -> APIRouter:
     @router.get("/media/{tab_id}/saved/{name}")
     async def saved(tab_id: str, name: str) -> FileResponse:
         tab = tabs.get(tab_id)
-        path = tab.folder / "saved" / Path(name).name if tab else None
-        if path is None or not path.is_file():
+        places = [project.saved / Path(name).name for project in (tab, tab.clip)] if tab else []
+        path = next((one for one in places if one.is_file()), None)
+        if path is None:
             raise HTTPException(404)
         return FileResponse(path, filename=path.name, headers=PRIVATE)
 
     @router.get("/media/{tab_id}/{picture}/{name}")
     async def media(tab_id: str, picture: str, name: str) -> Response:
         tab = tabs.get(tab_id)
-        found = tab.media.get(f"{picture}/{name}") if tab else None
+        key = f"{picture}/{name}"
+        found = tab.media.get(key) or tab.clip.media.get(key) if tab else None
         if found is None:
             raise HTTPException(404)
         return Response(found.data, media_type=found.media_type, headers=PRIVATE)

@@ -8,54 +8,75 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Hashable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from models.errors import InputError, LikenessError
-from pipeline.engine import Analysis, Rendered, Source
+from pipeline.clips.probe import is_clip
+from pipeline.engine import Rendered
 from pipeline.pictures import Picture, Written
 from pipeline.pictures.formats import FORMATS
-from pipeline.pictures.preview import Encoded, encode_frame, encode_portrait
-from pipeline.recipe import Looking, Output, Photo, SourceInput, UseSource
-from studio import actions, cast, example, reload
-from studio.session import CONSENT_EXAMPLE, Place, TabSession, photos_key
+from pipeline.pictures.preview import Encoded, encode_frame
+from pipeline.recipe import Output, UseSource
+from studio import actions, cast, clip_perform, example, reload
+from studio.project import Place, Project, short_of
+from studio.session import TabSession
+from studio.steps import (
+    EVERYTHING,
+    TELL_EVERY,
+    Steps,
+    add_photo,
+    checked_upload,
+    example_source,
+    faces_of,
+    learn,
+    read_recipe_file,
+    reader,
+    run,
+    tell_missing,
+)
 from studio.work import Ticket
 
-T = TypeVar("T")
 logger = logging.getLogger(__name__)
-
-EVERYTHING = ("bar", "people", "viewer", "chain", "tray")
-TELL_EVERY = 0.12
-"""Seconds between two words on progress: often enough to look alive, seldom enough to cost nothing."""
-
-Steps = AsyncIterator[tuple[str, ...]]
 
 
 async def perform(tab: TabSession, data: object) -> Steps:
     """Names the parts that changed, again and again until nothing more will. Errors become notices, never more."""
     place: Place = "viewer"
+    about: Project = tab.project
     try:
         action = actions.parse_action(data)
         place = _place_of(action)
         if tab.closed:
             raise InputError("This window's work has been let go of.", code="STUDIO.CLOSED",
                              remedy="Reload the page and open the picture again.")
-        tab.calm(place)
-        async for step in _steps(tab, action):
+        if isinstance(action, actions.Dismiss):
+            tab.dismiss(action.notice)
+            tab.clip.dismiss(action.notice)
+            yield EVERYTHING
+            return
+        about = await _go_where_it_belongs(tab, action)
+        if not isinstance(action, _QUIET):
+            about.calm(place)
+        steps = clip_perform.steps(tab.clip, action) if about is tab.clip else _steps(tab, action)
+        async for step in steps:
             yield step
     except LikenessError as error:
-        tab.job = None
+        about.job = None
         if error.code != "CANCELLED.USER":
-            tab.tell(error, place)
+            about.tell(error, place)
         yield EVERYTHING
     except Exception as error:  # a fault of the program: said on the screen, and in full on the terminal
         logger.exception("The studio failed to %s.", data)
-        tab.job = None
-        tab.tell(LikenessError(f"Likeness failed unexpectedly ({type(error).__name__}).", code="INTERNAL.ERROR",
-                               remedy="Try it again; if it stays, report what the terminal says."), place)
+        about.job = None
+        about.tell(LikenessError(f"Likeness failed unexpectedly ({type(error).__name__}).", code="INTERNAL.ERROR",
+                                 remedy="Try it again; if it stays, report what the terminal says."), place)
         yield EVERYTHING
+
+
+_QUIET = (actions.At, actions.Screen, actions.Estimates)
+"""What pages ask by themselves: no answer to what was said before."""
 
 
 def _place_of(action: Any) -> Place:
@@ -64,20 +85,44 @@ def _place_of(action: Any) -> Place:
         return "people"
     if isinstance(action, actions.EffectOf | actions.AddEffect | actions.UsePreset | actions.LoadRecipe):
         return "chain"
-    return "bar" if isinstance(action, actions.Save | actions.SaveRecipe) else "viewer"
+    if isinstance(action, actions.Save | actions.SaveRecipe | actions.Render | actions.OfJob | actions.Estimates
+                  | actions.OutputSettings):
+        return "bar"
+    return "viewer"
+
+
+async def _go_where_it_belongs(tab: TabSession, action: Any) -> Project:
+    """A clip that is dropped on the Image screen is opened on the other, and a picture on that here."""
+    if isinstance(action, actions.Screen):
+        tab.screen = action.to
+    elif isinstance(action, actions.Example):
+        tab.go_to("image")
+    elif isinstance(action, actions.ClipExample | actions.TakeUp):
+        tab.go_to("clip")
+    elif isinstance(action, actions.OfJob):
+        return tab.clip
+    elif isinstance(action, actions.Open):
+        path = checked_upload(tab, Path(action.at), action.how)
+        if path.is_file() or await asyncio.to_thread(is_clip, path):
+            there = reload.looks_like_clip(action.name or path.name) or await asyncio.to_thread(is_clip, path)
+            tab.go_to("clip" if there else "image")
+    elif isinstance(action, actions.LoadRecipe):
+        target = (await read_recipe_file(tab, action, keep=True)).target
+        if target is not None:
+            tab.go_to("clip" if await asyncio.to_thread(reload.is_of_clip, target) else "image")
+    return tab.project
 
 
 async def _steps(tab: TabSession, action: Any) -> Steps:
+    if isinstance(action, actions.Screen):
+        yield EVERYTHING
+        return
     if isinstance(action, actions.Cancel):
         tab.halted = True
         tab.previews.drop()
         if tab.job is not None:
             tab.job.cancel()
             tab.job = None
-        yield EVERYTHING
-        return
-    if isinstance(action, actions.Dismiss):
-        tab.dismiss(action.notice)
         yield EVERYTHING
         return
     if isinstance(action, actions.Refresh):
@@ -89,7 +134,8 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
             yield step
         return
     if isinstance(action, actions.SaveRecipe):
-        tab.hand_over(await asyncio.to_thread(reload.write_recipe, tab), "recipe", "json")
+        name = tab.target.name if tab.target else None
+        tab.hand_over(await asyncio.to_thread(reload.write_recipe, tab, name), "recipe", "json")
         yield EVERYTHING
         return
     if isinstance(action, actions.Open):
@@ -99,7 +145,7 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
         async for step in _example(tab):
             yield step
     elif isinstance(action, actions.AddPhoto):
-        async for step in _add_photo(tab, action):
+        async for step in add_photo(tab, action):
             yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(tab, action):
@@ -110,29 +156,9 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
         yield step
 
 
-async def _run(tab: TabSession, stage: str, work: Callable[[Ticket[T]], T], into: list[T],
-               wanted: Hashable = None) -> Steps:
-    """Runs work that is not a preview; its result is put into `into`.
-
-    wanted: what the work is for. Where the same is under way already, that is waited for instead.
-    """
-    under_way = tab.running.get(wanted)
-    ticket: Ticket[T] = under_way if under_way and not under_way.cancelled() else tab.worker.start(stage, work)
-    if wanted is not None:
-        tab.running[wanted] = ticket
-    tab.job = ticket
-    while not await ticket.wait(TELL_EVERY):
-        yield ("tray", "viewer")
-    if tab.job is ticket:
-        tab.job = None
-    if tab.running.get(wanted) is ticket:
-        del tab.running[wanted]
-    into.append(ticket.future.result())
-
-
 async def _open(tab: TabSession, path: Path, name: str, how: str) -> Steps:
     read: list[Picture] = []
-    async for step in _run(tab, "opening", _reader(tab, path, name, how), read):
+    async for step in run(tab, "opening", reader(tab, path, name, how), read):
         yield step
     tab.keep_picture(read[0])
     tab.set_target(read[0])
@@ -143,57 +169,24 @@ async def _example(tab: TabSession) -> Steps:
     """Both pictures and the source's consent, so that one click gives a result."""
     async for step in _open(tab, example.TARGET.path(), example.TARGET.name, "machine"):
         yield step
-    photo: list[Picture] = []
-    async for step in _run(tab, "opening", _reader(tab, example.SOURCE.path(), example.SOURCE.name, "machine"), photo):
+    named: list[str] = []
+    async for step in example_source(tab, named):
         yield step
-    tab.keep_picture(photo[0])
-    if not any(p.id == photo[0].id for s in tab.recipe.sources for p in s.photos):
-        tab.add_photo(photo[0], example.SOURCE.person, None)
-        tab.put(cast.state_consent(tab.recipe, tab.recipe.sources[-1].name, CONSENT_EXAMPLE))
-    name = next(s.name for s in tab.recipe.sources for p in s.photos if p.id == photo[0].id)
     async for step in _analyse(tab, tab.target):
         yield step
-    tab.put(cast.choose(tab.recipe, 1, UseSource(source=name)))
-
-
-async def _add_photo(tab: TabSession, action: actions.AddPhoto) -> Steps:
-    read: list[Picture] = []
-    async for step in _run(tab, "opening", _reader(tab, Path(action.at), action.name, action.how), read):
-        yield step
-    # By itself first: a photo without a face is refused, and its neighbours of the same drop are none the worse.
-    alone: list[Source] = []
-    async for step in _run(tab, "learning", _learner(tab, read[0].name, [(read[0], None)]), alone):
-        yield step
-    tab.keep_picture(read[0])
-    tab.keep_source(SourceInput(name="1", photos=(Photo(**tab.input_of(read[0])),)), alone[0])
-    tab.add_photo(read[0], None, action.to, action.group)
-    try:
-        async for step in _learn(tab):
-            yield step
-    except LikenessError:
-        tab.take_back(read[0].id)  # photos that cannot be one identity
-        raise
+    tab.put(cast.choose(tab.recipe, 1, UseSource(source=named[0])))
 
 
 async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
-    path = _checked_upload(tab, Path(action.at), action.how)
-    try:
-        loaded = await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
-    finally:
-        if action.how == "upload":
-            path.unlink(missing_ok=True)
-    read: list[dict[str, Picture]] = []
-    known = dict(tab.pictures)
-    async for step in _run(tab, "opening", lambda _: reload.find_pictures(loaded, known, tab.engine), read):
+    loaded = await read_recipe_file(tab, action)
+    read: list[reload.Found] = []
+    pictures, shots = dict(tab.pictures), dict(tab.shots)
+    async for step in run(tab, "opening", lambda _: reload.find_files(loaded, pictures, shots, tab.engine), read):
         yield step
-    for picture in read[0].values():
-        tab.keep_picture(picture)
-    missing = reload.take_over(tab, loaded)
-    if missing:
-        names = ", ".join(missing)
-        tab.tell(InputError(f"The recipe's chain is loaded; these pictures of it are not here: {names}.",
-                            subject=names, code="RECIPE.PICTURES_MISSING",
-                            remedy="Open them, and choose again who becomes whom."), "chain")
+    if isinstance(read[0].target, Picture):
+        tab.keep_picture(read[0].target)
+    tab.shots.update(read[0].shots)
+    tell_missing(tab, reload.take_over(tab, loaded, read[0]))
 
 
 _BRINGS = (actions.Open, actions.AddPhoto, actions.Consent, actions.Look, actions.LoadRecipe)
@@ -208,7 +201,7 @@ async def _catch_up(tab: TabSession, settle: bool = True) -> Steps:
         yield step
     if settle:
         tab.settle()
-    async for step in _learn(tab):
+    async for step in learn(tab):
         yield step
     async for step in _preview(tab):
         yield step
@@ -217,58 +210,16 @@ async def _catch_up(tab: TabSession, settle: bool = True) -> Steps:
 async def _analyse(tab: TabSession, target: Picture | None) -> Steps:
     if target is None:
         return
-    before = f"{target.id[7:23]}/before"
+    before = f"{short_of(target.id)}/before"
     if before not in tab.media:
         shown: list[Encoded] = []
-        async for step in _run(tab, "opening", lambda _: encode_frame(target.frame, target.icc), shown,
+        async for step in run(tab, "opening", lambda _: encode_frame(target.frame, target.icc), shown,
                                ("shown", target.id)):
             yield step
         tab.media[before] = shown[0]
         yield EVERYTHING
-    async for step in _faces_of(tab, target, tab.recipe.looking):
+    async for step in faces_of(tab, target, tab.recipe.looking):
         yield step
-
-
-async def _faces_of(tab: TabSession, picture: Picture, looking: Looking) -> Steps:
-    if (picture.id, looking) in tab.analyses:
-        return
-
-    def look(ticket: Ticket[Any]) -> tuple[Analysis, dict[str, Encoded]]:
-        analysis = tab.engine.analyse(picture, looking, progress=lambda share, _words: ticket.progress(share),
-                                      cancelled=ticket.cancelled)
-        portraits = {f"{picture.id[7:23]}/face-{report.face.number}-{int(looking.small)}{int(looking.turned)}":
-                     encode_portrait(picture.frame, report.face.box, report.face.turn, icc=picture.icc)
-                     for report in analysis.faces}
-        return analysis, portraits
-
-    found: list[tuple[Analysis, dict[str, Encoded]]] = []
-    async for step in _run(tab, "finding", look, found, ("faces", picture.id, looking)):
-        yield step
-    if tab.closed:
-        return
-    tab.analyses[(picture.id, looking)], portraits = found[0]
-    tab.media.update(portraits)
-    yield EVERYTHING
-
-
-async def _learn(tab: TabSession) -> Steps:
-    """Every source's descriptor, and the faces in each of its photos to pick from."""
-    for wanted in tab.recipe.sources:
-        photos = [(tab.pictures[p.id], p.face) for p in wanted.photos if p.id in tab.pictures]
-        for picture, _face in photos:
-            async for step in _faces_of(tab, picture, Looking()):
-                yield step
-        if tab.source_for(wanted) is not None:
-            continue
-        learned: list[Source] = []
-        async for step in _run(tab, "learning", _learner(tab, wanted.name, photos), learned, photos_key(wanted)):
-            yield step
-        tab.keep_source(wanted, learned[0])
-        yield EVERYTHING
-
-
-def _learner(tab: TabSession, name: str, photos: list[tuple[Picture, int | None]]) -> Callable[[Ticket[Any]], Source]:
-    return lambda _: tab.engine.source(name, photos)
 
 
 async def _preview(tab: TabSession) -> Steps:
@@ -301,7 +252,7 @@ async def _preview(tab: TabSession) -> Steps:
     tab.rendered, shown = ticket.future.result()
     tab.rendered_for = wanted
     tab.seconds = time.monotonic() - began
-    tab.show_result(f"{target.id[7:23]}/after-{time.monotonic_ns():x}", shown)
+    tab.show_result(f"{short_of(target.id)}/after-{time.monotonic_ns():x}", shown)
     yield EVERYTHING
 
 
@@ -323,40 +274,10 @@ async def _save(tab: TabSession, action: actions.Save) -> Steps:
     asked = replace(rendered, recipe=rendered.recipe.model_copy(
         update={"output": Output(format=format, quality=action.quality)}))
     written: list[Written] = []
-    async for step in _run(tab, "saving", lambda _: tab.engine.save(asked, output, overwrite=True), written):
+    async for step in run(tab, "saving", lambda _: tab.engine.save(asked, output, overwrite=True), written):
         yield step
     tab.saved_for = tab.rendered_for
     tab.hand_over(written[0].path, "picture", format, written[0].notes, written[0].sidecar)
     yield EVERYTHING
 
-
-def _reader(tab: TabSession, path: Path, name: str, how: str) -> Callable[[Ticket[Any]], Picture]:
-    """An uploaded file is deleted once it is read: its pixels are the tab's, its copy on disk nobody's."""
-    checked = _checked_upload(tab, path, how)
-    shown = name or path.name
-
-    def read(_: Ticket[Any]) -> Picture:
-        try:
-            return tab.engine.open(checked, name=shown)
-        except LikenessError as error:
-            if how == "machine":  # who typed a path is told the path
-                error.message = error.message.replace(shown, str(checked), 1)
-                error.subject = str(checked)
-            raise
-        finally:
-            if how == "upload":
-                checked.unlink(missing_ok=True)
-
-    return read
-
-
-def _checked_upload(tab: TabSession, path: Path, how: str) -> Path:
-    """A page may only call a file its upload that lies where uploads lie."""
-    if how == "machine":
-        return path.expanduser()
-    real = path.resolve()
-    if not real.is_relative_to((tab.folder.parent / "uploads").resolve()):
-        raise InputError("That file was not uploaded by this page.", subject=path.name, code="STUDIO.NOT_UPLOADED",
-                         remedy="Drop the file on the page again.")
-    return real
 

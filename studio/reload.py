@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from models.errors import LikenessError
-from pipeline.engine import Engine
+from pipeline.clips.probe import is_clip
+from pipeline.engine import Clip, Engine
 from pipeline.pictures import Picture
 from pipeline.pictures.formats import FORMATS
 from pipeline.recipe import Input, Keep, Recipe, UseSource, read_recipe
 from processors.registry import Registry
-from studio.session import TabSession
+from studio.project import Project
 
 RECIPE_SUFFIX = ".likeness.json"
 
@@ -29,13 +33,12 @@ def saved_name(target: Picture, format: str, anonymised: bool) -> str:
     return stem + (own if own in FORMATS[format].suffixes else FORMATS[format].suffixes[0])
 
 
-def write_recipe(tab: TabSession) -> Path:
-    """The present recipe as the JSON file that the command line takes too."""
-    target = tab.target
-    stem = Path(target.name).stem if target else "recipe"
-    path = tab.folder / "saved" / f"{stem}{RECIPE_SUFFIX}"
+def write_recipe(project: Project, name: str | None) -> Path:
+    """The present recipe as the JSON file that the command line takes too. name: the target's."""
+    stem = Path(name).stem if name else "recipe"
+    path = project.saved / f"{stem}{RECIPE_SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(tab.recipe.to_json(), encoding="utf-8")
+    path.write_text(project.recipe.to_json(), encoding="utf-8")
     return path
 
 
@@ -49,50 +52,84 @@ def read_loaded(path: Path, name: str, registry: Registry) -> Recipe:
         raise
 
 
-def find_pictures(recipe: Recipe, known: Mapping[str, Picture], engine: Engine) -> dict[str, Picture]:
-    """The recipe's pictures by content id: those that are open already, and those still at their place, unchanged."""
-    found: dict[str, Picture] = {}
-    inputs: list[Input] = [recipe.target] if recipe.target else []
-    inputs += [photo for source in recipe.sources for photo in source.photos]
-    for wanted in inputs:
-        if wanted.id in known:
-            found[wanted.id] = known[wanted.id]
-        elif wanted.path and wanted.id not in found:
+def is_of_clip(target: Input) -> bool:
+    """Whether a recipe's target is a clip: by the file, or where that is gone by its name."""
+    path = Path(target.path) if target.path else None
+    return is_clip(path) if path is not None and path.exists() else looks_like_clip(target.name)
+
+
+def looks_like_clip(name: str) -> bool:
+    """By the ending of a file's name alone."""
+    return (mimetypes.guess_type(name)[0] or "").startswith("video/")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a recipe's files, by content: its target, and what its sources' photos show."""
+
+    target: Picture | Clip | None
+    shots: Mapping[str, tuple[Picture, ...]]
+
+
+def find_files(recipe: Recipe, targets: Mapping[str, Picture] | Mapping[str, Clip],
+               shots: Mapping[str, tuple[Picture, ...]], engine: Engine) -> Found:
+    """Those that are open already, and those still at their place, unchanged."""
+    wanted = recipe.target
+    target = targets.get(wanted.id) if wanted else None
+    if target is None and wanted is not None:
+        target = _unchanged_target(wanted, engine)
+    found: dict[str, tuple[Picture, ...]] = {}
+    for photo in (photo for source in recipe.sources for photo in source.photos):
+        if photo.id in shots:
+            found[photo.id] = shots[photo.id]
+        elif photo.path and photo.id not in found:
             try:
-                picture = engine.open(Path(wanted.path), name=wanted.name)
+                content, pictures = engine.source_pictures(Path(photo.path), name=photo.name)
             except LikenessError:
                 continue  # named to the user by take_over, as every picture that is not there
-            if picture.id == wanted.id:
-                found[wanted.id] = picture
-    return found
+            if content == photo.id:
+                found[photo.id] = pictures
+    return Found(target, found)
 
 
-def take_over(tab: TabSession, loaded: Recipe) -> list[str]:
-    """Makes the loaded recipe the tab's, on the pictures that are here. Returns the names of those that are not.
+def _unchanged_target(wanted: Input, engine: Engine) -> Picture | Clip | None:
+    if not wanted.path:
+        return None
+    path = Path(wanted.path)
+    try:
+        target = engine.open_clip(path, name=wanted.name) if is_clip(path) else engine.open(path, name=wanted.name)
+    except LikenessError:
+        return None
+    return target if target.id == wanted.id else None
 
-    Without its target the open picture stays, and the loaded chain is put on it: a recipe is also a way to do the same
-    to another picture.
+
+def take_over(project: Project, loaded: Recipe, found: Found) -> list[str]:
+    """Makes the loaded recipe the project's, on the files that are here. Returns the names of those that are not.
+
+    Without its target what is open stays, and the loaded chain is put on it: a recipe is also a way to do the same to
+    another picture or clip.
     """
-    here = tab.pictures
+    now = project.recipe
     missing: list[str] = []
     sources = []
     for source in loaded.sources:
-        gone = [photo.name for photo in source.photos if photo.id not in here]
+        gone = [photo.name for photo in source.photos if photo.id not in found.shots]
         missing += gone
         if not gone:
             sources.append(source)
     names = {source.name for source in sources}
-    target, cast = loaded.target, dict(loaded.cast)
-    if target is None or target.id not in here:
-        missing += [target.name] if target else []
-        target = tab.recipe.target
-        cast = dict(tab.recipe.cast)
-        sources = [*sources, *(s for s in tab.recipe.sources if s.name not in names)]
+    kept: dict[str, Any] = {}
+    cast, everyone = dict(loaded.cast), loaded.everyone
+    if found.target is None:
+        missing += [loaded.target.name] if loaded.target else []
+        cast, everyone = dict(now.cast), now.everyone
+        kept = {name: getattr(now, name) for name in ("target", "people", "trim", "covers", "accepted")}
+        kept["segments"] = now.with_effects(loaded.effects).segments
+        sources = [*sources, *(s for s in now.sources if s.name not in names)]
         names |= {source.name for source in sources}
-    kept = {number: Keep() if isinstance(c, UseSource) and c.source not in names else c for number, c in cast.items()}
-    everyone = loaded.everyone
+    cast = {number: Keep() if isinstance(c, UseSource) and c.source not in names else c for number, c in cast.items()}
     if isinstance(everyone, UseSource) and everyone.source not in names:
         everyone = Keep()
-    data = loaded.model_copy(update={"target": target, "cast": kept, "sources": tuple(sources), "everyone": everyone})
-    tab.put(Recipe.model_validate(data.model_dump()))
+    data = loaded.model_copy(update={"cast": cast, "sources": tuple(sources), "everyone": everyone, **kept})
+    project.put(Recipe.model_validate(data.model_dump()))
     return missing

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
 from pipeline.engine import Engine
+from studio.machine import Machine
 from studio.session import TabSession
 from studio.work import Worker
 
@@ -13,10 +15,11 @@ from studio.work import Worker
 class Tabs:
     """Sessions by their secret id (which their pictures' addresses carry) and by the browser connection they serve."""
 
-    def __init__(self, engine: Engine, worker: Worker, folder: Path) -> None:
+    def __init__(self, engine: Engine, worker: Worker, folder: Path, machine: Machine | None = None) -> None:
         self._engine = engine
         self._worker = worker
         self._folder = folder
+        self.machine = machine or Machine(folder.parent)
         self._by_id: dict[str, TabSession] = {}
         self._by_connection: dict[str, str] = {}
 
@@ -30,8 +33,8 @@ class Tabs:
     def open(self, connection: str) -> TabSession:
         """A new session; one that this connection had is closed."""
         self.close(connection)
-        tab = TabSession(self._engine, self._worker, self._folder)
-        tab.folder = self._folder / tab.id
+        id = secrets.token_urlsafe(18)
+        tab = TabSession(self._engine, self._worker, self._folder / id, id, machine=self.machine)
         self._by_id[tab.id] = tab
         self._by_connection[connection] = tab.id
         return tab
@@ -47,7 +50,7 @@ class Tabs:
 
     def ended(self) -> TabSession:
         """A session that is over, for pages that have none: it can only say so."""
-        tab = TabSession(self._engine, self._worker, self._folder / "ended")
+        tab = TabSession(self._engine, self._worker, self._folder / "ended", machine=self.machine)
         tab.closed = True
         return tab
 

@@ -8,31 +8,50 @@ from typing import Any
 from models.face import Box
 from pipeline.pictures import Picture
 from pipeline.pictures.formats import FORMATS
-from pipeline.recipe import Effect, Looking, SourceInput, params_of
+from pipeline.recipe import Effect, Looking, Recipe, SourceInput, params_of
 from processors.batches import Remark
 from processors.params import control_of
-from studio import effects, example
+from studio import clip_views, effects, example
+from studio.project import Place, Project, short_of
 from studio.reload import saved_format
-from studio.session import Place, TabSession
+from studio.session import TabSession
 from studio.settings import Settings
+from studio.steps import portrait_key
+from studio.work import Ticket
 
 View = dict[str, Any]
 
 
 def bar(tab: TabSession, settings: Settings) -> View:
+    project = tab.project
+    view = {
+        "screen": tab.screen, "moved": tab.moved, "tab": tab.id, "cores": settings.cores,
+        "can_undo": project.history.can_undo, "can_redo": project.history.can_redo,
+        "unsaved": tab.wanted is not None and tab.wanted != tab.saved_for,
+        "offer": _offer(tab), "notices": [*_notices(tab, "bar"), *_notices(tab.clip, "bar")],
+    }
+    return {**view, **(clip_views.bar(tab.clip) if tab.screen == "clip" else _image_bar(tab))}
+
+
+def _image_bar(tab: TabSession) -> View:
     target = tab.target
     return {
-        "cores": settings.cores,
-        "can_undo": tab.history.can_undo, "can_redo": tab.history.can_redo,
         "can_save": target is not None and tab.wanted is not None,
-        "unsaved": tab.wanted is not None and tab.wanted != tab.saved_for,
         "format": saved_format(target) if target else "",
         "formats": [{"name": f.name, "title": f.title, "lossless": f.quality is None} for f in FORMATS.values()],
-        "offer": _offer(tab), "notices": _notices(tab, "bar"),
     }
 
 
 def people(tab: TabSession) -> View:
+    project = tab.project
+    return {
+        **(clip_views.people(tab.clip) if tab.screen == "clip" else _image_people(tab)), "screen": tab.screen,
+        "sources": [_source(project, source) for source in project.recipe.sources],
+        "looking": project.recipe.looking.model_dump(), "notices": _notices(project, "people"),
+    }
+
+
+def _image_people(tab: TabSession) -> View:
     analysis, target = tab.analysis, tab.target
     rows = []
     for report in analysis.faces if analysis and target else ():
@@ -45,9 +64,7 @@ def people(tab: TabSession) -> View:
         })
     return {
         "open": target is not None, "looked": analysis is not None, "halted": _halted(tab), "people": rows,
-        "remarks": _remarks(analysis.remarks if analysis else ()),
-        "sources": [_source(tab, source) for source in tab.recipe.sources],
-        "looking": tab.recipe.looking.model_dump(), "notices": _notices(tab, "people"),
+        "remarks": _remarks(analysis.remarks if analysis else ()), "others": None,
     }
 
 
@@ -58,28 +75,37 @@ def viewer(tab: TabSession) -> View:
         faces.append({"number": report.number, "use": tab.recipe.choice_for(report.number).use,
                       **_share(report.face.box, target)})
     return {
-        "picture": _picture(tab, target), "faces": faces, "looked": analysis is not None,
-        "stale": not tab.fresh, "busy": _busy(tab), "notices": _notices(tab, "viewer"),
+        "picture": _picture(tab, target), "faces": faces, "covers": covers_of(tab.recipe),
+        "looked": analysis is not None,
+        "stale": not tab.fresh, "busy": busy_of(tab.job or tab.previews.ticket), "notices": _notices(tab, "viewer"),
         "example": {"source": [example.SOURCE.person, example.SOURCE.credit],
                     "target": [example.TARGET.person, example.TARGET.credit]},
     }
 
 
 def chain(tab: TabSession) -> View:
-    registry = tab.engine.registry
+    project, registry = tab.project, tab.engine.registry
     return {
-        "preset": effects.preset_of(tab.recipe.effects, tab.presets, registry),
+        "preset": effects.preset_of(project.chain, tab.presets, registry),
         "presets": [{"name": p.name, "title": p.title, "help": p.help} for p in tab.presets],
-        "effects": [_effect(tab, effect) for effect in tab.recipe.effects],
+        "effects": [_effect(tab, effect) for effect in project.chain],
         "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role}
                       for c in registry],
-        "notices": _notices(tab, "chain"),
+        "segment": clip_views.selected(tab.clip) if tab.screen == "clip" else None,
+        "notices": _notices(project, "chain"),
     }
 
 
 def tray(tab: TabSession) -> View:
-    return {"busy": _busy(tab), "seconds": tab.seconds, "fresh": tab.fresh, "changed": tab.wanted is not None,
-            "open": tab.target is not None, "halted": _halted(tab)}
+    if tab.screen == "clip":
+        return clip_views.tray(tab.clip)
+    return {"busy": busy_of(tab.job or tab.previews.ticket), "seconds": tab.seconds, "fresh": tab.fresh,
+            "changed": tab.wanted is not None, "open": tab.target is not None, "halted": _halted(tab)}
+
+
+def clip(tab: TabSession) -> View:
+    """The centre of the Clip screen."""
+    return {**clip_views.centre(tab.clip), "notices": _notices(tab.clip, "viewer")}
 
 
 def _halted(tab: TabSession) -> bool:
@@ -87,12 +113,12 @@ def _halted(tab: TabSession) -> bool:
     return tab.halted and tab.target is not None and tab.analysis is None
 
 
-def _busy(tab: TabSession) -> View | None:
-    ticket = tab.job or tab.previews.ticket
+def busy_of(ticket: Ticket[Any] | None) -> View | None:
+    """What is being done, and how much of it is."""
     return None if ticket is None or ticket.done else {"stage": ticket.stage, "share": round(ticket.share, 3)}
 
 
-def _notices(tab: TabSession, place: Place) -> list[View]:
+def _notices(tab: Project, place: Place) -> list[View]:
     return [{"id": n.id, "code": n.code, "subject": n.subject, "words": n.words, "remedy": n.remedy, "error": n.error}
             for n in tab.notices if n.place == place]
 
@@ -111,26 +137,28 @@ def _remarks(remarks: Iterable[Remark]) -> list[View]:
     return [{"code": r.code, "words": r.words, "values": dict(r.values)} for r in remarks]
 
 
-def _url(tab: TabSession, key: str) -> str:
+def _url(tab: Project, key: str) -> str:
     return f"/media/{tab.id}/{key}"
 
 
-def _portrait(tab: TabSession, picture: Picture | None, number: int, looking: Looking) -> str | None:
-    key = f"{picture.id[7:23]}/face-{number}-{int(looking.small)}{int(looking.turned)}" if picture else ""
+def _portrait(tab: Project, picture: Picture | None, number: int, looking: Looking) -> str | None:
+    key = portrait_key(picture, number, looking) if picture else ""
     return _url(tab, key) if key in tab.media else None
 
 
-def _source(tab: TabSession, source: SourceInput) -> View:
+def _source(tab: Project, source: SourceInput) -> View:
     learned = tab.source_for(source)
-    photos = []
-    for place, photo in enumerate(source.photos):
-        picture = tab.pictures.get(photo.id)
-        analysis = tab.analyses.get((photo.id, Looking()))
+    photos, place = [], 0
+    for photo in source.photos:
+        shots = tab.shots.get(photo.id, ())
+        picture = shots[0] if shots else None
+        analysis = tab.analyses.get((picture.id, Looking())) if picture else None
         used = learned.photos[place][1].number if learned and place < len(learned.photos) else photo.face
+        place += len(shots)
         photos.append({
-            "id": photo.id, "name": photo.name, "face": used,
+            "id": photo.id, "name": photo.name, "face": used, "shots": len(shots),
             "faces": [{"number": r.number, "url": _portrait(tab, picture, r.number, Looking())}
-                      for r in (analysis.faces if analysis else ())],
+                      for r in (analysis.faces if analysis and len(shots) == 1 else ())],
             "url": _portrait(tab, picture, used, Looking()) if used else None,
         })
     return {"name": source.name, "consent": source.consent, "photos": photos, "ready": learned is not None,
@@ -140,7 +168,7 @@ def _source(tab: TabSession, source: SourceInput) -> View:
 def _picture(tab: TabSession, target: Picture | None) -> View | None:
     if target is None:
         return None
-    short = target.id[7:23]
+    short = short_of(target.id)
     after = tab.result if tab.result in tab.media and str(tab.result).startswith(short) else None
     before = f"{short}/before"
     return {
@@ -160,7 +188,7 @@ def _share(box: Box, target: Picture | None) -> View:
             "w": round(box.width / width, 5), "h": round(box.height / height, 5)}
 
 
-def _effect(tab: TabSession, effect: Effect) -> View:
+def _effect(tab: Project, effect: Effect) -> View:
     cls = tab.engine.registry.get(effect.processor)
     values = params_of(effect, tab.engine.registry)
     controls = [{"name": name, "value": getattr(values, name), **control_of(name, cls.Params)}
@@ -169,10 +197,17 @@ def _effect(tab: TabSession, effect: Effect) -> View:
             "role": cls.spec.role, "on": effect.on, "controls": controls}
 
 
+def covers_of(recipe: Recipe) -> list[View]:
+    """Boxes that were drawn by hand, in shares."""
+    return [{"place": place, "x": box.x, "y": box.y, "w": box.width, "h": box.height, "style": box.style}
+            for place, box in enumerate(recipe.covers)]
+
+
 def _offer(tab: TabSession) -> View | None:
-    offer = tab.offer
-    if offer is None:
+    offers = [offer for offer in (tab.offer, tab.clip.offer) if offer is not None]
+    if not offers:
         return None
+    offer = max(offers, key=lambda one: one.n)
     sidecar = offer.sidecar
     return {"n": offer.n, "name": offer.path.name, "kind": offer.kind, "format": offer.format,
             "url": _url(tab, f"saved/{offer.path.name}"),

@@ -1,4 +1,5 @@
-"""The Image screen: five parts in one frame, one way for them to ask, one way to be told."""
+"""The Image and Clip screens: six parts in one frame, one way for them to ask, one way to be told. What is left and
+right of the centre is the same on both."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from studio.session import TabSession
 from studio.settings import Settings
 from studio.tabs import Tabs
 
-PARTS = ("bar", "people", "viewer", "chain", "tray")
+PARTS = ("bar", "people", "viewer", "clip", "chain", "tray")
 
 # Each part is drawn by the script of its name in studio/web; all that happens here is handing it its place, as soon
 # as the page has loaded that script.
@@ -29,14 +30,14 @@ def part(name: str) -> gr.HTML:
 
 
 def build(tabs: Tabs, settings: Settings) -> None:
-    """Adds the screen to the open Blocks."""
+    """Adds the screens to the open Blocks."""
     parts = {name: part(name) for name in PARTS}
     session = gr.State(None)
 
     def show(tab: TabSession, names: tuple[str, ...]) -> dict[Any, Any]:
         makers = {"bar": lambda: views.bar(tab, settings), "people": lambda: views.people(tab),
                   "viewer": lambda: views.viewer(tab), "chain": lambda: views.chain(tab),
-                  "tray": lambda: views.tray(tab)}
+                  "clip": lambda: views.clip(tab), "tray": lambda: views.tray(tab)}
         number = tab.next_view()
         return {parts[name]: {"rev": number, **makers[name]()} for name in names}
 

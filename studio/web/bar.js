@@ -9,13 +9,33 @@
   let fading = null;
   let choice = { format: null, quality: null };
 
-  const screens = ["image", "system"];
+  const screens = ["image", "clip", "system"];
   L.screen = "image";
   L.show = (screen) => {
     L.screen = screens.includes(screen) ? screen : "image";
     document.documentElement.dataset.screen = L.screen;
+    L.player?.pause();
+    tellScreen();
     if (L.screen === "system") L.places.system?.trigger("submit", {});
     L.redraw();
+  };
+
+  // The studio has to know which of the two is looked at: what is asked for is about that one.
+  let toldScreen = null;
+  const tellScreen = () => {
+    const view = L.views.bar;
+    if (view?.tab === undefined || L.screen === "system" || (toldScreen ?? view.screen) === L.screen) return;
+    toldScreen = L.screen;
+    L.ask({ do: "screen", to: L.screen });
+  };
+  // And it may have opened something on the other.
+  let moved = 0;
+  const followScreen = (view) => {
+    if (view.moved > moved) {
+      moved = view.moved;
+      toldScreen = view.screen;
+      if (L.screen !== view.screen) { history.replaceState(null, "", `#${view.screen}`); L.show(view.screen); }
+    } else tellScreen();
   };
 
   const fetchFile = (url, name) => {
@@ -57,9 +77,9 @@
   };
 
   // Closing or reloading the page lets go of the work: the browser asks where something is not saved.
-  window.addEventListener("beforeunload", (event) => { if (!L.lost && L.views.bar?.unsaved) event.preventDefault(); });
+  window.addEventListener("beforeunload", (event) => { if (!L.lost && (L.views.bar?.unsaved || L.uploading)) event.preventDefault(); });
 
-  const titleOf = (view, name) => view.formats.find((format) => format.name === name)?.title ?? "";
+  const titleOf = (view, name) => view.formats?.find((format) => format.name === name)?.title ?? "";
 
   const saveOptions = (anchor, view) => {
     const now = choice.format ?? view.format;
@@ -84,6 +104,28 @@
     ]);
   };
 
+  const recipeOptions = (anchor) => L.popover(anchor, t("render.more"), [
+    h("p.hint", {}, t("recipe.words")),
+    h("div.row", {},
+      h("button.button", { id: "save-recipe", onclick: () => { L.closeMenu(); L.ask({ do: "save_recipe" }); } }, L.icon("recipe"), t("save.recipe")),
+      h("button.button", { id: "load-recipe", onclick: () => { L.closeMenu(); L.pickRecipe(); } }, t("load.recipe"))),
+  ]);
+  const primary = (view) => (view.screen === "clip" ? h("span.split-button", { "data-key": "render-button" },
+    h("button.button.primary", { id: "render", "data-key": "render", disabled: !view.can_render,
+      title: view.can_render ? `${t("render.help")} · Ctrl+Enter` : t("render.nothing"), onclick: () => L.renderDialogue() }, L.renderWords(view)),
+    h(`button.button.caret${view.can_render ? ".primary" : ""}`, { id: "recipe-options", "data-key": "recipe-options", "aria-haspopup": "dialog",
+      title: t("render.more"), "aria-label": t("render.more"), onclick: (event) => recipeOptions(event.currentTarget) }, L.icon("down"))) :
+    h("span.split-button", { "data-key": "save-button" },
+      h("button.button.primary", { id: "save", "data-key": "save", disabled: !view.can_save,
+        title: view.can_save ? `${t("save.where")} · Ctrl+S` : t("save.nothing"), onclick: L.save }, saveWords(view)),
+      h(`button.button.caret${view.can_save ? ".primary" : ""}`, { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
+        title: t("save.options"), "aria-label": t("save.options"),
+        onclick: (event) => saveOptions(event.currentTarget, view) }, L.icon("down"))));
+  const saveWords = (view) => {
+    const format = titleOf(view, choice.format ?? view.format);
+    return format ? t("save", { format }) : t("save.plain");
+  };
+
   L.save = () => {
     const view = L.views.bar;
     if (view?.can_save) L.ask({ do: "save", ...choice });
@@ -98,7 +140,8 @@
     },
     draw(root, view) {
       fetchOffer(view.offer);
-      const format = titleOf(view, choice.format ?? view.format);
+      followScreen(view);
+      if (view.screen === "clip") L.drawRender();
       L.fill(root,
         h("a.brand", { href: "#image", "aria-label": "Likeness" }, h("span.mark", { "aria-hidden": "true" }), "Likeness"),
         h("nav.tabs", { "aria-label": t("screens") }, screens.map((screen) => h("a", { href: `#${screen}`,
@@ -113,13 +156,7 @@
             "aria-label": t("undo"), onclick: () => L.ask({ do: "undo" }) }, L.icon("undo")),
           h("button.button.quiet", { id: "redo", "data-key": "redo", disabled: !view.can_redo, title: `${t("redo")} · Ctrl+Y`,
             "aria-label": t("redo"), onclick: () => L.ask({ do: "redo" }) }, L.icon("redo"))),
-        h("span.split-button", {},
-          h("button.button.primary", { id: "save", "data-key": "save", disabled: !view.can_save,
-            title: view.can_save ? `${t("save.where")} · Ctrl+S` : t("save.nothing"), onclick: L.save },
-          format ? t("save", { format }) : t("save.plain")),
-          h(`button.button.caret${view.can_save ? ".primary" : ""}`, { id: "save-options", "data-key": "save-options", "aria-haspopup": "dialog",
-            title: t("save.options"), "aria-label": t("save.options"),
-            onclick: (event) => saveOptions(event.currentTarget, view) }, L.icon("down"))),
+        primary(view),
         L.lost || L.restarted || view.notices.length || told ?
           h("div.bar-notices", {}, ended(), L.notices(view.notices), told ? saved(told) : null) : null);
     },

@@ -84,11 +84,17 @@
         detail: helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
   };
 
+  // Which stretch of the clip the sliders are about.
+  const segment = ({ segment: one }) => (one ? h("div.segment-banner", { role: "status", id: "segment-banner" },
+    h("span", {}, t("segment.editing", { number: one.number, count: one.count, start: L.clock(one.start, 0), stop: L.clock(one.stop, 0) })),
+    one.number > 1 ? h("button.bare", { id: "join", "data-key": "join", title: t("segment.join"), "aria-label": t("segment.join"),
+      onclick: () => L.ask({ do: "join", segment: one.number - 1 }) }, L.icon("close")) : null) : null);
+
   L.part("chain", {
     draw(root, view) {
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("chain.region"));
-      L.fill(root, presets(view), presetWords(view), L.notices(view.notices),
+      L.fill(root, presets(view), presetWords(view), segment(view), L.notices(view.notices),
         h("div.effects", {
           ondragover: (event) => { if (dragged) event.preventDefault(); },
           ondrop: (event) => {

@@ -4,13 +4,15 @@
   const { h, t } = L;
   const ZOOMS = ["fit", 1, 2];
 
-  L.makeBoard = (stage) => {
+  // name: in front of the ids, where there is another board; part: drawn anew when zoom changes; under: what lies below
+  // the original (a video); over: what lies over it, cut at the line as the result is.
+  L.makeBoard = (stage, { name = "", part = "viewer", under = null, over = null } = {}) => {
     const before = h("img.before", { alt: "", draggable: false });
     const after = h("img.after", { alt: "", draggable: false });
-    const line = h("div.line", { id: "compare", tabIndex: 0, role: "slider", "aria-orientation": "horizontal",
+    const line = h("div.line", { id: `${name}compare`, tabIndex: 0, role: "slider", "aria-orientation": "horizontal",
       "aria-valuemin": 0, "aria-valuemax": 100 }, h("span.knob", {}, L.icon("split")));
     const chips = h("div.chips");
-    const board = h("div.board", { id: "board" }, before, after, chips, line);
+    const board = h("div.board", { id: `${name}board` }, under, before, after, over, chips, line);
     stage.append(board);
     const state = { at: 0.5, zoom: "fit", x: 0, y: 0, width: 1, height: 1, original: false, key: null };
 
@@ -39,7 +41,7 @@
     };
     const split = () => {
       const at = `${(state.at * 100).toFixed(2)}%`;
-      after.style.clipPath = state.original ? "inset(0 0 0 100%)" : `inset(0 0 0 ${at})`;
+      for (const one of [after, over]) if (one) one.style.clipPath = state.original ? "inset(0 0 0 100%)" : `inset(0 0 0 ${at})`;
       line.style.left = at;
       line.setAttribute("aria-valuenow", String(Math.round(state.at * 100)));
       line.setAttribute("aria-label", t("compare.label"));
@@ -48,7 +50,7 @@
 
     // Dragging the line; dragging the picture where it is larger than its place.
     const drag = (element, move) => element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || event.target.closest(".face-chip")) return;
+      if (event.button !== 0 || event.target.closest(".face-chip, .cover-chip, .drawing")) return;
       event.preventDefault();
       event.stopPropagation();
       element.setPointerCapture(event.pointerId);
@@ -97,19 +99,19 @@
         state.y = event ? py - (py - state.y) * factor : (state.y - py) * factor;
       }
       lay();
-      L.draw("viewer");
+      L.draw(part);
     };
 
     new ResizeObserver(lay).observe(stage);
 
-    const show = (picture, faces) => {
+    const show = (picture, faces, covers = []) => {
       if (state.key !== picture.id) Object.assign(state, { key: picture.id, x: 0, y: 0, zoom: "fit" });
       Object.assign(state, { width: picture.width, height: picture.height });
       const focus = faces.find((face) => face.use !== "keep") ?? faces[0];
       state.focus = focus ? { x: focus.x + focus.w / 2, y: focus.y + focus.h / 2 } : null;
-      if (before.getAttribute("src") !== picture.before) before.src = picture.before;
-      const name = t("viewer.alt", { name: picture.name });
-      before.alt = name;
+      if (picture.before && before.getAttribute("src") !== picture.before) before.src = picture.before;
+      before.hidden = !picture.before;
+      before.alt = t("viewer.alt", { name: picture.name });
       const both = Boolean(picture.after);
       if (both && after.getAttribute("src") !== picture.after) {
         // The old result stays until the new one is there: no flash of the original.
@@ -120,18 +122,19 @@
       }
       if (!both) { state.wanted = null; after.removeAttribute("src"); delete board.dataset.after; }
       after.hidden = !both;
-      line.hidden = !both;
+      line.hidden = !both && !(over && !over.hidden);
       lay();
       split();
-      L.fill(chips, faces.map((face) => h(`button.face-chip.use-${face.use}`, { "data-key": `face-${face.number}`,
-        id: `face-${face.number}`, style: `left:${face.x * 100}%;top:${face.y * 100}%;width:${face.w * 100}%;height:${face.h * 100}%`,
-        "aria-label": t("face.chip", { number: face.number }), "aria-haspopup": "menu",
-        onclick: (event) => L.choose(event.currentTarget, face.number) }, h("b.number", {}, String(face.number)))));
+      L.fill(chips, covers.map((cover) => L.coverChip(cover, name)), faces.map((face, place) => h(
+        `button.face-chip.use-${face.use}${face.number ? "" : ".nobody"}`, { "data-key": `face-${face.number || `nobody-${place}`}`,
+        id: face.number ? `${name}face-${face.number}` : null, "data-face": face.number || null, style: `left:${face.x * 100}%;top:${face.y * 100}%;width:${face.w * 100}%;height:${face.h * 100}%`,
+        "aria-label": face.number ? t("face.chip", { number: face.number }) : t("face.nobody"), "aria-haspopup": "menu",
+        onclick: (event) => L.choose(event.currentTarget, face.number) }, h("b.number", {}, face.number ? String(face.number) : "?"))));
     };
     const original = (on) => { if (state.original !== on) { state.original = on; split(); } };
-    return { show, setZoom, original, state, board };
+    return { show, setZoom, original, state, board, before };
   };
 
   L.pointAt = (number) => document.querySelectorAll(".face-chip").forEach((chip) =>
-    chip.classList.toggle("pointed", chip.id === `face-${number}`));
+    chip.classList.toggle("pointed", chip.dataset.face === String(number)));
 })();

@@ -2,9 +2,10 @@
 (() => {
   const L = window.Likeness;
   const { h, t } = L;
-  const ACCEPT = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp,.webp";
+  const PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp,.webp";
+  const CLIPS = "video/*,.mkv,.mov,.avi,.webm,.mxf,.ts,.m4v,.gif";
 
-  // what: "open" (the picture that is worked on) or { to } (a photo of a source; to: null for a new one).
+  // what: "open" (the picture or clip that is worked on) or { to } (a photo of a source; to: null for a new one).
   const action = (what, file, group = null) => (what === "open" ? { do: "open", ...file } :
     { do: "add_photo", to: what.to, group, ...file });
   let groups = 0;
@@ -13,23 +14,15 @@
     const list = [...files];
     const group = `group ${(groups += 1)}`; // several photos at once are one identity
     for (const file of what === "open" ? list.slice(0, 1) : list) {
-      L.uploading = file.name;
-      L.draw("tray");
       try {
-        const { path } = await L.places.viewer.upload(file);
+        const { path } = await L.upload(file);
         L.ask(action(what, { at: path, name: file.name, how: "upload" }, group));
-      } catch (error) {
-        L.problem = t("upload.failed", { name: file.name });
-        console.error(error);
-        L.pulse();
-      }
-      L.uploading = null;
-      L.draw("tray");
+      } catch (error) { L.notTaken(file, error); }
     }
   };
 
   L.pick = (what) => {
-    const input = h("input", { type: "file", accept: ACCEPT, multiple: what !== "open",
+    const input = h("input", { type: "file", accept: `${PICTURES},${CLIPS}`, multiple: what !== "open",
       onchange: () => { L.take(input.files, what); input.remove(); } });
     input.hidden = true;
     input.id = "file-input";
@@ -43,14 +36,9 @@
       input.remove();
       if (!file) return;
       try {
-        const { path } = await L.places.viewer.upload(file);
+        const { path } = await L.upload(file);
         L.ask({ do: "load_recipe", at: path, name: file.name, how: "upload" });
-      } catch (error) {
-        L.problem = t("upload.failed", { name: file.name });
-        console.error(error);
-        L.pulse();
-        L.draw("tray");
-      }
+      } catch (error) { L.notTaken(file, error); }
     } });
     input.hidden = true;
     document.body.append(input);
@@ -66,7 +54,7 @@
 
   L.askPath = (what) => {
     const field = h("input.text", { id: "path-input", type: "text", spellcheck: false, autocomplete: "off",
-      placeholder: t("path.placeholder"), "aria-label": t("path.label") });
+      placeholder: t(L.screen === "clip" ? "path.placeholder_clip" : "path.placeholder"), "aria-label": t("path.label") });
     const dialog = L.dialogue(t("path.title"), h("form", { method: "dialog", onsubmit: () => {
       const path = plainPath(field.value);
       if (path) L.ask(action(what, { at: path, name: path.split(/[\\/]/).pop(), how: "machine" }));
@@ -104,7 +92,7 @@
   };
 
   L.waysIn = (anchor, what, label) => L.menu(anchor, label, [
-    { id: "way-file", icon: "upload", label: t("way.file"), act: () => L.pick(what) },
+    { id: "way-file", icon: "upload", label: t(what === "open" && L.screen === "clip" ? "way.clip" : "way.file"), act: () => L.pick(what) },
     { id: "way-path", icon: "folder", label: t("way.path"), act: () => L.askPath(what) },
     { id: "way-webcam", icon: "camera", label: t("way.webcam"), act: () => L.webcam(what) },
   ]);
@@ -128,6 +116,6 @@
     const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
     if (!files.length) return;
     event.preventDefault();
-    L.take(files, L.views.viewer?.picture ? { to: null } : "open");
+    L.take(files, L.views.people?.open ? { to: null } : "open");
   });
 })();

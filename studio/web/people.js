@@ -14,11 +14,12 @@
   // What may happen to one person; used from the list on the left and from the number on the picture.
   L.choose = (anchor, number) => {
     const view = L.views.people;
-    const person = view.people.find((one) => one.number === number);
+    // 0: everybody who is not in the list.
+    const person = number ? view.people.find((one) => one.number === number) : view.others && { choice: view.others };
     if (!person) return;
     const item = (choice, rest) => ({ checked: same(choice, person.choice),
-      act: () => L.ask({ do: "choose", person: number, choice }), ...rest });
-    L.menu(anchor, t("choose.for", { number }), [
+      act: () => L.ask(number ? { do: "choose", person: number, choice } : { do: "choose_others", choice }), ...rest });
+    L.menu(anchor, number ? t("choose.for", { number }) : t("choose.for_others"), [
       { group: t("choose.source") },
       ...view.sources.map((source) => item({ use: "source", source: source.name }, { label: source.name,
         picture: source.photos[0]?.url, icon: "person", disabled: !source.consent || !source.ready,
@@ -66,9 +67,18 @@
     h(`span.portrait.style-${person.choice.style ?? "none"}`, {},
       person.portrait ? h("img", { src: person.portrait, alt: "" }) : null, h("b.number", {}, String(person.number))),
     h("span.person-words", {}, h("span.name", {}, t("person", { number: person.number })),
-      h("span.what", {}, L.choiceName(person.choice))),
+      h("span.what", {}, L.choiceName(person.choice)),
+      person.frames ? h("span.seen", {}, t("person.seen", { n: person.frames })) : null),
     becomes(view, person)),
+    person.seen === undefined || person.seen === null ? null : h("button.bare.go-to", { "data-key": `go-to-${person.number}`, title: t("person.go_to"),
+      "aria-label": t("person.go_to_of", { number: person.number }), onclick: () => L.player?.seek(person.seen) }, L.icon("film")),
     kept(person) ? null : warnings(person));
+
+  const others = (view) => h(`div.person.others.use-${view.others.use}`, { "data-key": "row-others" },
+    h("button.person-card", { id: "person-others", "data-key": "person-others", "aria-haspopup": "menu", onclick: (event) => L.choose(event.currentTarget, 0) },
+      h("span.portrait.crowd", {}, L.icon("person")),
+      h("span.person-words", {}, h("span.name", {}, t("people.others")), h("span.what", {}, L.choiceName(view.others))),
+      becomes(view, { choice: view.others, remarks: [] })));
 
   const looking = (view) => {
     const set = (change) => L.ask({ do: "look", ...view.looking, ...change });
@@ -79,12 +89,13 @@
   };
 
   const inPicture = (view) => {
-    if (!view.open) return h("p.hint", {}, t("people.none_open"));
+    const clip = view.screen === "clip";
+    if (!view.open) return h("p.hint", {}, t(clip ? "people.none_open_clip" : "people.none_open"));
     if (view.halted) return h("p.hint", {}, t("state.halted"));
-    if (!view.looked) return h("div.skeleton", { "aria-label": t("stage.finding") });
-    if (!view.people.length) return h("p.remark", {}, L.icon("warning"), h("span", {}, t("people.none")));
+    if (!view.looked) return [h("div.skeleton", { "aria-label": t("stage.finding") }), clip ? h("p.hint.looking-words", { role: "status" }, t("stage.looking")) : null];
+    if (!view.people.length) return [h("p.remark", {}, L.icon("warning"), h("span", {}, t(clip ? "people.none_clip" : "people.none"))), view.others ? others(view) : null];
     return [view.people.length > 1 && view.people.every((one) => one.choice.use === "keep") ?
-      h("p.hint", {}, t("people.pick")) : null, view.people.map((person) => row(view, person))];
+      h("p.hint", {}, t("people.pick")) : null, view.people.map((person) => row(view, person)), view.others ? others(view) : null];
   };
 
   L.part("people", {
@@ -92,10 +103,11 @@
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("people.region"));
       L.fill(root, h("section.who", { "data-key": "who", tabIndex: -1 },
-        h("h2", {}, t("people.title"), view.people.length ? h("span.count", {}, String(view.people.length)) : null),
+        h("h2", {}, t(view.screen === "clip" ? "people.title_clip" : "people.title"), view.people.length ? h("span.count", {}, String(view.people.length)) : null),
         view.remarks.map((remark) => h("p.remark.calm", {}, L.remark(remark))),
         inPicture(view),
-        view.looked ? looking(view) : null),
+        view.looked ? looking(view) : null,
+        view.screen === "clip" ? L.questions() : null),
       h("section.sources", { "data-key": "sources", tabIndex: -1 },
         h("h2", {}, t("sources.title"), view.sources.length ? h("span.count", {}, String(view.sources.length)) : null),
         L.notices(view.notices),

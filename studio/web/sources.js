@@ -20,6 +20,7 @@
       "aria-label": t("photo.of", { name: photo.name, source: source.name }), "aria-haspopup": "menu",
       onclick: (event) => pickFace(event.currentTarget, source, photo) },
     photo.url ? h("img", { src: photo.url, alt: "" }) : h("span.skeleton"),
+    photo.shots > 1 ? h("b.number", { title: t("photo.from_clip") }, L.icon("film")) : null,
     photo.faces.length > 1 ? h("b.number", {}, t("face.of", { number: photo.face ?? "?", count: photo.faces.length })) : null)),
     h("button.photo.add", { "data-key": `add-${source.name}`, title: t("photo.add", { name: source.name }),
       "aria-label": t("photo.add", { name: source.name }), "aria-haspopup": "menu",

@@ -5,8 +5,14 @@
 
   const job = (view) => {
     if (L.lost) return h("span.problem", { id: "state" }, L.icon("warning"), t("state.lost"));
-    if (L.uploading) return [h("span.stage", {}, t("stage.uploading", { name: L.uploading })), h("progress")];
-    if (view.busy) {
+    if (L.uploading) {
+      const { name, share, stop } = L.uploading;
+      return [h("span.stage", { role: "status" }, t("stage.uploading", { name })),
+        h("progress", { max: 100, value: share ? Math.round(share * 100) : undefined, "aria-label": t("stage.uploading", { name }) }),
+        share ? h("span.figures", {}, `${Math.round(share * 100)} %`) : null,
+        h("button.button.small", { id: "upload-stop", "data-key": "upload-stop", onclick: stop }, t("cancel"))];
+    }
+    if (view.busy && L.screen !== "system") {
       const percent = Math.round(view.busy.share * 100);
       return [h("span.stage", { role: "status" }, t(`stage.${view.busy.stage}`)),
         h("progress", { max: 100, value: view.busy.share > 0 ? percent : undefined, "aria-label": t(`stage.${view.busy.stage}`) }),
@@ -23,6 +29,7 @@
         h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("look.again"))];
     }
     if (!view.changed) return h("span.stage.idle", { id: "state" }, t("state.unchanged"));
+    if (L.screen === "clip") return h("span.stage.idle", { id: "state" }, view.fresh ? h("span.dot.good", { "aria-hidden": "true" }) : null, t(view.fresh ? "state.clip_fresh" : "state.clip"));
     if (!view.fresh) {
       return [h("span.stage", { id: "state" }, t("state.stopped")),
         h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("refresh"))];
@@ -35,7 +42,7 @@
     draw(root, view) {
       root.setAttribute("role", "contentinfo");
       const dark = L.theme !== "light";
-      L.fill(root, h("div.job", {}, job(view)), h("span.spring"),
+      L.fill(root, h("div.job", {}, job(view)), L.trayJob(), h("span.spring"),
         h("button.button.quiet.small", { id: "keys", "data-key": "keys", onclick: L.showKeys },
           h("kbd", {}, "?"), t("keys")),
         h("button.button.quiet.small", { id: "theme", "data-key": "theme", title: t(dark ? "theme.light" : "theme.dark"),

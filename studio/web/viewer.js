@@ -43,6 +43,7 @@
       "aria-pressed": String(Boolean(parts.held)),
       onclick: () => { parts.held = !parts.held; parts.board.original(parts.held); L.draw("viewer"); } }, L.icon("eye"),
     t("original")) : null,
+    L.drawButton(() => parts.board.board),
     h("span.spring"),
     h("button.button.quiet", { id: "open-another", "data-key": "open-another", "aria-haspopup": "menu",
       onclick: (event) => L.waysIn(event.currentTarget, "open", t("open.another")) }, L.icon("folder"), t("open.another")));
@@ -55,7 +56,7 @@
   const busy = (view) => (view.busy ? h("div.working", { role: "status" }, h("span.spinner", { "aria-hidden": "true" }),
     t(`stage.${view.busy.stage}`)) : null);
 
-  L.showOriginal = (on) => parts?.board.original(on || Boolean(parts.held));
+  L.showOriginal = (on) => (L.screen === "clip" ? L.showClipOriginal(on) : parts?.board.original(on || Boolean(parts.held)));
 
   L.part("viewer", {
     start(root) {
@@ -73,9 +74,9 @@
       const ready = Boolean(picture?.before);
       root.classList.toggle("has-picture", ready);
       parts.stage.hidden = !ready;
-      parts.blank.hidden = ready || Boolean(picture) || Boolean(view.busy);
+      parts.blank.hidden = ready || Boolean(picture) || Boolean(view.busy) || L.screen === "clip";
       L.fill(parts.blank, parts.blank.hidden ? null : empty(view));
-      if (ready) parts.board.show(picture, view.faces);
+      if (ready) parts.board.show(picture, view.faces, view.covers);
       parts.board.board.classList.toggle("stale", Boolean(picture?.after) && view.stale);
       L.fill(parts.top, ready ? facts(view) : null, L.notices(view.notices));
       L.fill(parts.overlay, busy(view), ready ? legend(view) : null);

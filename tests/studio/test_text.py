@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from models.catalogue import load_catalogue
+from pipeline.jobs.job import State
 from pipeline.presets import load_presets
+from pipeline.rendering.control import Stage
 from processors.base import ROLES
 from processors.registry import Registry, built_in
 from studio.media import SCRIPTS, WEB
@@ -17,8 +20,10 @@ OTHER = [language for language in LANGUAGES if language != FALLBACK]
 
 # Keys that scripts put together: the beginning, and every ending that there is.
 MADE_UP = {
-    "screen.": ("image", "system"), "role.": ROLES, "style.": ("blur", "pixelate", "solid"),
-    "stage.": ("opening", "finding", "learning", "rendering", "saving"),
+    "screen.": ("image", "clip", "system"), "role.": ROLES, "style.": ("blur", "pixelate", "solid"),
+    "stage.": ("opening", "finding", "learning", "rendering", "saving", "probing", "making_example", "looking",
+               "estimating", "previewing"),
+    "job.": get_args(State), "job.stage.": get_args(Stage), "result.": ("both", "result", "original"),
     "check.state.": ("ok", "remark", "failure"),
 }
 

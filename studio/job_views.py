@@ -1,0 +1,36 @@
+"""Jobs as their cards show them, as plain data."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.jobs.job import Job
+from studio.clip_jobs import doubts_of
+
+View = dict[str, Any]
+
+LETTERS = {"waiting": "w", "running": "r", "done": "d"}
+
+
+def card(job: Job, tab: str) -> View:
+    """tab: the page's secret, for addresses. parts: a letter each (w, r, d)."""
+    error, result = job.error, job.result
+    target = json.loads(job.request)["recipe"]["target"] or {}
+    return {
+        "id": job.id, "title": job.title, "state": job.state, "wanted": job.wanted, "stage": job.stage,
+        "done": job.finished_frames, "total": job.total_frames, "fps": round(job.fps, 1), "eta": job.eta,
+        "parts": "".join(LETTERS[part] for part in job.parts), "attempts": job.attempts, "clip": target.get("id"),
+        "picture": f"/jobs/{tab}/{job.id}/picture?{job.picture}" if job.picture else None,
+        "created": job.created, "started": job.started, "finished": job.finished,
+        "wishes": sorted(job.wishes), "output": job.output, "doubts": doubts_of(job),
+        "error": None if error is None else {"code": error.code, "words": error.message, "subject": error.subject,
+                                             "remedy": error.remedy},
+        "result": None if result is None else {
+            "path": result.output, "name": Path(result.output).name, "bytes": result.bytes,
+            "sidecar": Path(result.sidecar).name if result.sidecar else None,
+            "notes": [{"code": note.code, "words": note.words, "values": dict(note.values)} for note in result.notes],
+            "download": f"/jobs/{tab}/{job.id}/result" if "%" not in result.output else None,
+            **{name: result.data.get(name) for name in ("frames", "changed", "container", "codec")}},
+    }

@@ -1,0 +1,63 @@
+"""What all tabs of a studio share of the machine: the queue of renders, proxies, places on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.clips.proxies import ProxyCache
+from pipeline.jobs.runner import Jobs
+from studio.work import Worker
+
+
+def _aside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "aside")
+
+
+@dataclass
+class Machine:
+    """data_dir: the data folder. aside: what nobody waits for (looking for people, estimates), so that a preview need
+    not wait for it. Jobs and proxies are made when they are first asked for: the Image screen needs neither."""
+
+    data_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "likeness")
+    executor: Executor = field(default_factory=_aside)
+    _jobs: Jobs | None = None
+    _proxies: ProxyCache | None = None
+
+    def __post_init__(self) -> None:
+        self.aside = Worker(self.executor)
+
+    @property
+    def jobs(self) -> Jobs:
+        if self._jobs is None:
+            self._jobs = Jobs(self.data_dir / "jobs")
+        return self._jobs
+
+    @property
+    def proxies(self) -> ProxyCache:
+        if self._proxies is None:
+            self._proxies = ProxyCache(self.data_dir / "proxies")
+        return self._proxies
+
+    @property
+    def renders(self) -> Path:
+        """Where clips are written that were not opened from a folder of this machine."""
+        return self.data_dir / "renders"
+
+    @property
+    def examples(self) -> Path:
+        return self.data_dir / "examples"
+
+    async def start(self) -> None:
+        """Begins to run the queue, with what earlier servers left in it."""
+        await asyncio.to_thread(self.jobs.start)
+
+    def close(self) -> None:
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        if self._proxies is not None:
+            self._proxies.close()
+        if self._jobs is not None:
+            self._jobs.close()
