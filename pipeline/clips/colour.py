@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +28,10 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 _A, _B, _C = 0.17883277, 0.28466892, 0.55991073
 # ITU-R BT.2408: HDR reference white is 203 cd/m2, which is 75 % of an HLG signal.
 _WHITE_NITS, _WHITE_HLG = 203.0, 0.75
+_FINE = 16384
+"""Points of the tables that are looked up in; OpenCV takes no more than 32,766."""
+_WIDEST = 10_000
+"""Pixels in a row that are looked up at once: OpenCV's limit is as many values."""
 _STEPS = 4096
 """Points of the curve's table: four for every code value of 10 bits."""
 
@@ -81,21 +86,39 @@ def _scene(code: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=2)
-def _curve(transfer: Transfer) -> tuple[Floats, Floats]:
-    return np.linspace(0, 1, _STEPS, dtype=np.float32), shown_curve(transfer)
+def _tables(transfer: Transfer) -> tuple[Floats, Floats]:
+    """(1, _FINE) each, on the scale 0..255: working colour of evenly spaced code values; and code values of working
+    colours whose fourth roots are evenly spaced, because a tenth of PQ's codes lie within a thousandth of black."""
+    even = np.linspace(0, 1, _FINE)
+    code, shown = np.linspace(0, 1, _STEPS), shown_curve(transfer).astype(np.float64)
+    there = 255 * np.interp(even, code, shown)
+    back = 255 * np.interp(even ** 4, shown, code)
+    return there[None].astype(np.float32), back[None].astype(np.float32)
+
+
+def _looked_up(table: Floats, places: Floats) -> Floats:
+    """Linear interpolation at places 0..1; twenty times as fast as numpy's."""
+    if places.ndim == 3 and places.shape[1] > _WIDEST:
+        half = places.shape[1] // 2
+        return np.concatenate([_looked_up(table, places[:, :half]), _looked_up(table, places[:, half:])], axis=1)
+    flat = np.ascontiguousarray(places.reshape(places.shape[0], -1))
+    found = cv2.remap(table, flat * np.float32(_FINE - 1), np.zeros_like(flat), cv2.INTER_LINEAR,
+                      borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.float32).reshape(places.shape)
 
 
 def to_working(values: NDArray[Any], transfer: Transfer) -> Floats:
     """HDR R'G'B' on the scale 0..255 as working colour, 0..255; SDR as it is."""
+    given = np.asarray(values, np.float32)
     if transfer == "sdr":
-        return np.asarray(values, np.float32)
-    code, shown = _curve(transfer)
-    return np.asarray(255 * np.interp(np.asarray(values) / 255, code, shown), np.float32)
+        return given
+    return _looked_up(_tables(transfer)[0], given * np.float32(1 / 255))
 
 
 def from_working(values: NDArray[Any], transfer: Transfer) -> Floats:
-    """The way back, to less than a tenth of a code value of 10 bits."""
+    """The way back, to less than half a code value of 10 bits."""
+    given = np.asarray(values, np.float32)
     if transfer == "sdr":
-        return np.asarray(values, np.float32)
-    code, shown = _curve(transfer)
-    return np.asarray(255 * np.interp(np.asarray(values) / 255, shown, code), np.float32)
+        return given
+    roots = np.sqrt(np.sqrt(np.clip(given, 0, 255) * np.float32(1 / 255)))
+    return _looked_up(_tables(transfer)[1], np.asarray(roots, np.float32))

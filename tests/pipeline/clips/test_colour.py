@@ -43,6 +43,11 @@ def test_the_curve_rises_and_can_be_undone_to_less_than_a_code_of_ten_bits(trans
     assert np.abs(from_working(working, transfer) - codes).max() < 0.5 * 255 / 1023
 
 
+def test_wide_pictures_are_looked_up_in_pieces() -> None:
+    wide = np.random.default_rng(2).uniform(0, 255, (2, 16384, 3)).astype(np.float32)
+    assert (to_working(wide, "pq")[:, 9000:9100] == to_working(wide[:, 9000:9100], "pq")).all()
+
+
 def test_reference_white_and_skin_lie_where_sdr_has_them() -> None:
     # ITU-R BT.2408: 203 cd/m2 is 58 % of a PQ signal and 75 % of an HLG one; skin at 40 to 90 cd/m2 is 40 to 50 %.
     assert to_working(np.array([0.58 * 255]), "pq")[0] / 255 == pytest.approx(0.71, abs=0.05)
