@@ -151,7 +151,7 @@ class Queue(RuleBasedStateMachine):
 
 
 TestQueue = Queue.TestCase
-TestQueue.settings = settings(max_examples=200, stateful_step_count=40, deadline=None,
+TestQueue.settings = settings(max_examples=100, stateful_step_count=40, deadline=None,
                               suppress_health_check=[HealthCheck.too_slow])
 
 
