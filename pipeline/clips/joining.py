@@ -81,7 +81,7 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
         check_output(beside, overwrite, [clip.path])
     indexes = [index_part(part, encoding) for part in parts]
     final = Path(os.path.realpath(output))
-    staged = atomic.hidden_beside(final)
+    staged = _staging(final, parts)
     try:
         with _placing(output, final, staged, beside, packet, overwrite=overwrite):
             job = _Join(clip, encoding, indexes, edit, start, stop, check)
@@ -96,6 +96,12 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
     frames = sum(len(index) for index in indexes)
     return ClipWritten(output, size, encoding.container, encoding.codec, frames, beside,
                        (*notes, *job.notes, *_stripped(edit)))
+
+
+def _staging(final: Path, parts: Sequence[Path]) -> Path:
+    """Among the parts, where their folder lies beside the output: what a killed process leaves goes with them."""
+    among = parts[0].parent / final.name if parts and parts[0].parent.parent.resolve() == final.parent else final
+    return atomic.hidden_beside(among)
 
 
 @contextlib.contextmanager
