@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,7 +140,8 @@ class Desk:
                  ) -> tuple[FaceThere, ...]:
         """Faces of one frame and whose they are, as a part that began here would see them."""
         search = Search(small=looking.small, turned=looking.turned)
-        follower = Follower(self._engine.faces, people=people, search=search, rate=clip.rate, embed=bool(people))
+        follower = Follower(self._engine.faces, people=people, search=search, rate=clip.rate, embed=bool(people),
+                            lone=True)
         return tuple(FaceThere(one.face.number, one.face.box, one.sure)
                      for one in follower.step(self.frame(clip, seconds)).faces)
 
@@ -148,7 +149,7 @@ class Desk:
               check: Callable[[], None]) -> Drawn:
         """One frame with its segment's effects."""
         frame = self.frame(clip, seconds)
-        work = self._work(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip), check)
+        work = replace(self._work(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip), check), lone=True)
         effects = effects_at(recipe, clip, frame.ticks)
         part = PlannedPart(1, frame.ticks, frame.ticks + 1, frame.index, 1, effects, True, "")
         tally = Tally()

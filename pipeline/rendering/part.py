@@ -38,7 +38,7 @@ from processors.registry import Registry
 @dataclass(frozen=True, slots=True)
 class Work:
     """What every part of a render shares. drawn: boxes drawn by hand, at their frames. retiming: which output frames
-    show each of the clip's, where they are another number a second."""
+    show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at."""
 
     clip: Clip
     encoding: Encoding
@@ -47,6 +47,7 @@ class Work:
     stack: FaceStack
     drawn: tuple[DrawnFace, ...] = ()
     retiming: Retiming | None = None
+    lone: bool = False
 
     @property
     def search(self) -> Search:
@@ -157,7 +158,7 @@ class Drawer:
         self._chained = self._follows(part.effects)
         # What is to be hidden was looked for already, and everybody else was followed on the way.
         self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
-                                  rate=work.clip.rate, embed=work.casting.knows) \
+                                  rate=work.clip.rate, embed=work.casting.knows, lone=work.lone) \
             if self._chained and scan is None else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())

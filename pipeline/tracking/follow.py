@@ -106,10 +106,11 @@ class Follower:
     """Follows the faces of a run of frames; see the module. One follower for one thread."""
 
     def __init__(self, stack: FaceStack, *, people: Sequence[Person], search: Search, rate: Fraction, embed: bool,
-                 ) -> None:
+                 lone: bool = False) -> None:
         """people: whom to know again, by descriptors of the stack's recogniser. rate: frames a second. embed: whether
-        descriptors are taken at all; without, every number is 0."""
-        self._stack, self._people, self._embed = stack, people, embed
+        descriptors are taken at all; without, every number is 0. lone: a single frame is looked at, so that unsure
+        points must do for a descriptor: no later frame will have better ones."""
+        self._stack, self._people, self._embed, self._lone = stack, people, embed, lone
         self._look = Look(search, float(rate))
         self._rate = max(float(rate), 1.0)
         self._cuts = CutTest()
@@ -211,7 +212,7 @@ class Follower:
         for track in self._tracks:
             alone = all(other is track or track.face.box.overlap(other.face.box) <= _MEETING for other in self._tracks)
             wanted = not track.identity.known or track.meeting or (full and track.identity.count < Identity.ENOUGH)
-            settled = not track.held and (track.face.spread <= UNSURE or track.sightings > 1)
+            settled = self._lone or (not track.held and (track.face.spread <= UNSURE or track.sightings > 1))
             if not (wanted and alone and settled):
                 continue
             found = descriptor_of(self._stack, frame, track.face)
