@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import av
@@ -72,7 +73,8 @@ def decoded(clip: Clip, first: int, last: int, *, back: int | None = 0, threads:
         feed = _Feed(container, stream, threads, marked=counted)
         if key is not None:
             feed.seek(key - int(clip.pts[0]) if counted else key)
-        frames = _counted(clip, feed, first, key is not None) if counted else _timed(clip, feed, first, key)
+        frames = (_counted(clip, feed, first, key is not None) if counted
+                  else _sure(feed, _timed(clip, feed, first, key)))
         for numbered in frames:
             yield numbered
             if numbered.index + 1 >= last:
@@ -82,7 +84,8 @@ def decoded(clip: Clip, first: int, last: int, *, back: int | None = 0, threads:
 
 class _Feed:
     """Packets into the decoder, pictures out. marked: a picture's `opaque` is its packet's decoding time. second:
-    decoding time of the second keyframe that went in.
+    decoding time of the second keyframe that went in. coded: for each picture's ticks, its place in the order of coding
+    and the latest ticks of those coded up to it.
 
     Marks cost threads: PyAV's are freed under the interpreter's lock, by whichever thread of the decoder lets go of
     them last, while whoever closes the decoder holds that lock and waits for those threads. With several, closing in
@@ -95,6 +98,8 @@ class _Feed:
         self._marked = marked
         self._keys = 0
         self.second: int | None = None
+        self.coded: dict[int, tuple[int, int]] = {}
+        self._fed, self._reach = 0, -(2**63)
 
     def seek(self, ticks: int) -> None:
         self._container.seek(ticks, stream=self._stream)
@@ -115,6 +120,10 @@ class _Feed:
             raise av.error.InvalidDataError(0, "the packet is not whole")
         if self._marked:
             packet.opaque = packet.dts
+        elif packet.pts is not None:
+            self._fed += 1
+            self._reach = max(self._reach, packet.pts)
+            self.coded[packet.pts] = self._fed, self._reach
         if packet.is_keyframe:
             self._keys += 1
             if self._keys == 2:
@@ -147,7 +156,7 @@ def _timed(clip: Clip, feed: _Feed, first: int, key: int | None) -> Iterator[Num
             continue
         if ticks > wanted and shown is None and key is not None:
             raise LateError
-        if ticks > wanted or frame.is_corrupt:
+        if ticks > wanted:
             raise BrokenError
         yield Numbered(index, frame)
         shown = ticks
@@ -156,6 +165,32 @@ def _timed(clip: Clip, feed: _Feed, first: int, key: int | None) -> Iterator[Num
             return
     if shown is None and key is not None:
         raise LateError
+
+
+def _sure(feed: _Feed, numbered: Iterator[Numbered]) -> Iterator[Numbered]:
+    """Holds back each picture until those have come that were coded before it and are shown after it: it may be built
+    on them, and decoders mark only the damaged picture itself."""
+    held: list[Numbered] = []
+    try:
+        for one in numbered:
+            held.append(one)
+            ticks = int(one.frame.pts or 0)
+            if one.frame.is_corrupt:
+                held = _coded_before(feed, held, ticks)
+                raise BrokenError
+            while held and feed.coded.get(held[0].frame.pts or 0, (0, ticks))[1] <= ticks:
+                feed.coded.pop(held[0].frame.pts or 0, None)
+                yield held.pop(0)
+    except BrokenError:
+        yield from held
+        raise
+    yield from held
+
+
+def _coded_before(feed: _Feed, held: list[Numbered], ticks: int) -> list[Numbered]:
+    """The first of them, up to one that was coded with or after the picture at `ticks`."""
+    bad, _ = feed.coded.get(ticks, (0, 0))
+    return list(takewhile(lambda one: feed.coded.get(one.frame.pts or 0, (0, 0))[0] < bad, held))
 
 
 def _counted(clip: Clip, feed: _Feed, first: int, sought: bool) -> Iterator[Numbered]:

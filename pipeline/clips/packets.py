@@ -33,13 +33,17 @@ class TimesGoBackError(Exception):
 @dataclass
 class Packets:
     """Of the picture stream, in the order of the file. pts: (N,) or empty where the file says none (`counted`).
-    keys: places in the file's order. last: ticks that the picture shown last lasts, 0 where nothing says.
-    broken: the place of the first packet that is not whole, or None. error: what ended reading too early."""
+    keys: places in the file's order. durations: ticks, 0 where nothing says. untimed: packets without a time. warmed: a
+    keyframe that an edit list hides comes before the first picture that is shown, which can so be decoded. hidden:
+    packets that are not shown. broken: the place of the first packet that is not whole, or None. error: what ended
+    reading too early."""
 
     pts: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
     durations: list[int] = field(default_factory=list)
     untimed: int = 0
+    warmed: bool = False
+    hidden: int = 0
     broken: int | None = None
     error: av.FFmpegError | None = None
 
@@ -53,7 +57,10 @@ def read_packets(container: InputContainer, stream: av.VideoStream) -> Packets:
     vp8 = stream.codec_context.name == "vp8"
     try:
         for packet in container.demux(stream):
-            if packet.size and not packet.is_discard and not (vp8 and is_hidden(packet)):
+            if packet.is_discard:
+                found.hidden += 1
+                found.warmed |= packet.is_keyframe and not found.pts
+            elif packet.size and not (vp8 and is_hidden(packet)):
                 _note(found, packet)
     except av.FFmpegError as error:
         found.error = error
@@ -100,6 +107,16 @@ def check_order(pts: NDArray[np.int64], keys: list[int]) -> None:
     back = np.flatnonzero(np.diff(pts[keys]) < 0) if keys else np.zeros(0, np.int64)
     if back.size:
         raise TimesGoBackError(int(pts[keys[back[0] + 1]]))
+
+
+def without_stragglers(pts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of a file that was cut off: the last pictures that are coded before what is shown before them are of no use when
+    that is missing. pts: rising."""
+    if len(pts) < 3:
+        return pts
+    steps = np.diff(pts)
+    gaps = np.flatnonzero(steps[-REORDER:] > 1.5 * np.median(steps))
+    return pts[:len(steps) - min(REORDER, len(steps)) + gaps[0] + 1] if len(gaps) else pts
 
 
 @dataclass(frozen=True, slots=True)

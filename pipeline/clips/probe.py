@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,15 @@ from pipeline.clips.ends import is_cut_off
 from pipeline.clips.identity import id_of_file, id_of_files
 from pipeline.clips.kinds import gif_pictures, head_of, is_clip, kind_of
 from pipeline.clips.opening import Kind, decoder_of, opened, picture_streams
-from pipeline.clips.packets import Packets, TimesGoBackError, check_order, pace_of, read_packets
+from pipeline.clips.packets import (
+    MILLI,
+    Packets,
+    TimesGoBackError,
+    check_order,
+    pace_of,
+    read_packets,
+    without_stragglers,
+)
 from pipeline.clips.pixel_formats import holds
 from pipeline.clips.remarks import Heard, remarks_on
 
@@ -161,8 +169,9 @@ def _heard_in(container: InputContainer, stream: av.VideoStream) -> Heard:
             context: Any = one.codec_context
             sound = one.type == "audio" and context is not None
             tracks.append(Track(
-                one.index, one.type, context.name if context is not None else "", one.metadata.get("language", ""),
-                one.metadata.get("title", ""), context.channels if sound else 0, context.sample_rate if sound else 0))
+                one.index, one.type, context.codec.canonical_name if context is not None else "",
+                one.metadata.get("language", ""), one.metadata.get("title", ""), context.channels if sound else 0,
+                context.sample_rate if sound else 0))
     begins = [Fraction(one.start_time) * Fraction(one.time_base or 1) for one in container.streams
               if one.type == "audio" and one.start_time is not None]
     return Heard(stream.index, tuple(tracks), min(begins, default=None))
@@ -173,23 +182,28 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
     said = [Fraction(rate) for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
     time_base = Fraction(stream.time_base or Fraction(1, 1000))
     times = _times(found, time_base, said, frame if whole else None, source)
+    if _ends_short(found, container, stream, source) or found.broken is not None:
+        times = _shortened(times, found.broken is None)
     pace = pace_of(times.pts, time_base, said, times.last)
     if pace.rate > MOST_RATE:
         raise faults.absurd_rate(source.shown, pace.rate, MOST_RATE)
     shape, pix_fmt = tags.shape_of(stream, frame), frame.format.name
     if not 0 < min(shape.upright) <= max(shape.upright) <= MOST_PIXELS:
         raise faults.absurd_size(source.shown, *shape.upright, MOST_PIXELS)
-    pts = _with_lost_end(times.pts, pace.last, source, found)
+    pts = times.pts
+    if times.ends_short:
+        pts = np.append(pts, pts[-1] + max(pace.last, 1))
     clip = Clip(
         path=source.path, name=source.name, id=source.id, format=container.format.name,
-        codec=stream.codec_context.name, pix_fmt=pix_fmt, width=shape.upright[0], height=shape.upright[1],
-        stored=shape.stored, turn=shape.turn, sar=shape.sar, rate=pace.rate, time_base=time_base, pts=pts,
+        codec=stream.codec_context.codec.canonical_name, pix_fmt=pix_fmt, width=shape.upright[0],
+        height=shape.upright[1], stored=shape.stored, turn=shape.turn, sar=shape.sar, rate=pace.rate,
+        time_base=time_base, pts=pts,
         keyframes=times.keyframes, duration=int(pts[-1] - pts[0] + pace.last) * time_base, stream=stream.index,
         variable=pace.variable, depth=holds(pix_fmt).depth, alpha=holds(pix_fmt).alpha,
         fields=tags.fields_of(stream, frame), colour=tags.colour_of(stream, frame, pix_fmt),
         mastering=tags.mastering_of(frame), dolby_vision=tags.has_dolby_vision(stream, frame), kind=source.kind,
         tracks=heard.tracks, chapters=len(container.chapters()), metadata=dict(container.metadata), bytes=source.size)
-    return remarks_on(clip, shape, heard, lost=times.lost, cut=len(pts) > len(times.pts) or found.broken is not None)
+    return remarks_on(clip, shape, heard, lost=times.lost, cut=times.ends_short or found.broken is not None)
 
 
 def _first_picture(container: InputContainer, stream: Any, source: _Source) -> tuple[av.VideoFrame, bool]:
@@ -214,12 +228,14 @@ def _first_picture(container: InputContainer, stream: Any, source: _Source) -> t
 
 @dataclass(frozen=True, slots=True)
 class _Times:
-    """lost: pictures at the start that cannot be decoded. last: ticks of the last picture's length, 0 if unknown."""
+    """lost: pictures at the start that cannot be decoded. last: ticks of the last picture's length, 0 if unknown.
+    ends_short: pictures behind the last one are missing."""
 
     pts: NDArray[np.int64]
     keyframes: NDArray[np.int64]
     last: int
     lost: int
+    ends_short: bool = False
 
 
 def _times(found: Packets, time_base: Fraction, said: list[Fraction], first: av.VideoFrame | None,
@@ -233,12 +249,21 @@ def _times(found: Packets, time_base: Fraction, said: list[Fraction], first: av.
         raise faults.back_in_time(source.shown, (error.ticks - int(coded.min())) * time_base) from error
     pts = np.sort(coded)
     keys = np.sort(coded[found.keys])
-    begin = int(keys[0]) if len(keys) else int(pts[0])
+    begin = int(keys[0]) if len(keys) and not found.warmed else int(pts[0])
     if first is not None and first.pts is not None and first.pts in found.pts:
         begin = max(begin, first.pts)
     kept = pts[pts >= begin]
     keys = np.union1d(keys[keys >= begin], kept[:1])
     return _Times(kept, keys, found.durations[int(coded.argmax())], len(pts) - len(kept))
+
+
+def _shortened(times: _Times, lost: bool) -> _Times:
+    """Up to where a cut-off file can be read. lost: nothing of the next picture is there: the index gets one more, so
+    that the reader says where the file ends."""
+    pts = without_stragglers(times.pts)
+    keys = times.keyframes[times.keyframes <= pts[-1]]
+    return replace(times, pts=pts, keyframes=keys, last=times.last if len(pts) == len(times.pts) else 0,
+                   ends_short=lost or len(pts) < len(times.pts))
 
 
 def _counted(found: Packets, time_base: Fraction, said: list[Fraction], source: _Source) -> _Times:
@@ -250,9 +275,16 @@ def _counted(found: Packets, time_base: Fraction, said: list[Fraction], source: 
     return _Times(pts, np.union1d(pts[found.keys], pts[:1]), round(step), 0)
 
 
-def _with_lost_end(pts: NDArray[np.int64], step: int, source: _Source, found: Packets) -> NDArray[np.int64]:
-    """A file that was cut off between two packets has one picture more, which cannot be read: so that the reader says
-    where it ends."""
-    if found.broken is not None or not (found.error is not None or _cut(source)):
-        return pts
-    return np.append(pts, pts[-1] + max(step, 1))
+def _ends_short(found: Packets, container: InputContainer, stream: Any, source: _Source) -> bool:
+    """Whether pictures are missing behind the last packet: reading failed there, or the file ends before its header
+    says so and holds fewer pictures than the header says, or a shorter time."""
+    if found.broken is not None or source.kind != "file":
+        return False
+    if found.error is None and not is_cut_off(source.path):
+        return False
+    if stream.frames:
+        return len(found.pts) + found.untimed + found.hidden < int(stream.frames)
+    if not found.pts or container.duration is None:
+        return True
+    end = (max(found.pts) + found.durations[-1]) * Fraction(stream.time_base or 1)
+    return end < Fraction(container.duration, 1_000_000) - 2 * MILLI

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.clips.clip import Clip, Track
 from pipeline.clips.faults import clock
+from pipeline.clips.packets import MILLI
 from pipeline.clips.tags import Shape
 from processors.batches import Remark
 
@@ -52,7 +53,7 @@ def _of_time(clip: Clip, heard: Heard, lost: int, cut: bool) -> Iterator[Remark]
         more = f"; {len(holes)} in all" if len(holes) > 1 else ""
         yield Remark("CLIP.HOLE", f"Has a hole of {float(seconds):.2f} s at {clock(at)}{more}: the picture before it "
                      "stands still there.", {"at": float(at), "seconds": float(seconds), "holes": len(holes)})
-    elif clip.variable:
+    if clip.variable and not (holes and _is_even_else(clip)):
         yield Remark("CLIP.VARIABLE", f"Its pictures are not evenly spaced, {float(clip.rate):.2f} a second on "
                      "average; each keeps its time.", {"rate": float(clip.rate)})
     start = clip.seconds(int(clip.pts[0]))
@@ -66,9 +67,20 @@ def _holes(clip: Clip) -> list[tuple[Fraction, Fraction]]:
     steps = np.diff(clip.pts)
     if not len(steps):
         return []
-    least = max(_HOLE_SECONDS / float(clip.time_base), _HOLE_FRAMES * float(np.median(steps)))
     return [(int(clip.pts[at] - clip.pts[0]) * clip.time_base, int(steps[at]) * clip.time_base)
-            for at in np.flatnonzero(steps >= least)]
+            for at in np.flatnonzero(steps >= _least_hole(clip))]
+
+
+def _is_even_else(clip: Clip) -> bool:
+    """Whether the distances but for the holes differ by what rounding to ticks or milliseconds makes alone."""
+    steps = np.diff(clip.pts)
+    short = steps[steps < _least_hole(clip)]
+    return not len(short) or float(np.ptp(short)) <= max(2.0, float(2 * MILLI / clip.time_base))
+
+
+def _least_hole(clip: Clip) -> float:
+    """Ticks."""
+    return max(_HOLE_SECONDS / float(clip.time_base), _HOLE_FRAMES * float(np.median(np.diff(clip.pts))))
 
 
 def _of_shape(clip: Clip, shape: Shape) -> Iterator[Remark]:
