@@ -321,41 +321,42 @@ def _within_reach(frame: ClipFrame, rect: Rect, before: Pixels, change: Floats, 
         codes = np.where(moved, from_working(after, transfer) - from_working(before, transfer), np.float32(0))
     if layout.rgb:
         return codes
-    rows, columns = _cut_off(before)
-    changed = (change[rows, columns] != 0).any(axis=1)
-    rows, columns = rows[changed], columns[changed]
-    if rows.size:
-        weight = frame.view.back(np.asarray(mask, np.float32), inside, rect)[rows, columns, None]
-        beyond = _codes_at(frame, layout, rect, rows, columns)
-        codes[rows, columns] -= (beyond - np.clip(beyond, 0, 255)) * weight
+    # Single pixels by their place in the rectangle, row after row: a head's dark hair holds many, and numpy finds them
+    # four times as fast by one number as by two.
+    places = _cut_off(before)
+    moved = np.take(change.reshape(-1, 3), places, axis=0)
+    changed = (moved[:, 0] != 0) | (moved[:, 1] != 0) | (moved[:, 2] != 0)
+    places = places[changed]
+    if places.size:
+        weight = np.take(np.ascontiguousarray(frame.view.back(np.asarray(mask, np.float32), inside, rect)), places)
+        beyond = _codes_at(frame, layout, rect, places)
+        beyond -= np.clip(beyond, 0, 255)
+        flat = codes.reshape(-1, 3)
+        flat[places] = np.take(flat, places, axis=0) - beyond * weight[:, None]
     return codes
 
 
-def _cut_off(pixels: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of pixels with a channel at either end of the scale."""
+def _cut_off(pixels: Pixels) -> NDArray[np.intp]:
+    """Places of pixels with a channel at either end of the scale."""
     if pixels.dtype == np.uint8:  # cv2 tells in a tenth of numpy's time
-        within = cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))
-        places = cv2.findNonZero(cv2.bitwise_not(within))
-        if places is None:
-            return np.zeros(0, np.intp), np.zeros(0, np.intp)
-        return np.asarray(places[:, 0, 1], np.intp), np.asarray(places[:, 0, 0], np.intp)
-    rows, columns = np.nonzero(((pixels <= 0) | (pixels >= 255)).any(axis=2))
-    return rows, columns
+        return np.flatnonzero(cv2.bitwise_not(cv2.inRange(pixels, (1, 1, 1), (254, 254, 254))))
+    return np.flatnonzero(((pixels <= 0) | (pixels >= 255)).any(axis=2))
 
 
-def _codes_at(frame: ClipFrame, layout: Layout, rect: Rect, rows: NDArray[np.intp],
-              columns: NDArray[np.intp]) -> Floats:
+def _codes_at(frame: ClipFrame, layout: Layout, rect: Rect, places: NDArray[np.intp]) -> Floats:
     """(N, 3) R'G'B' code values of single pixels of a rectangle, not cut off; scale 0..255, B first."""
-    rows, columns = rows + rect.y0, columns + rect.x0
-    luma = plane(frame.av_frame, 0, layout)[rows, columns]
+    luma = np.take(np.ascontiguousarray(_cut(plane(frame.av_frame, 0, layout), rect)), places)
     _, _, middle, _ = samples_of(frame.clip.colour, layout.depth)
-    if layout.kind == "grey":
-        parts = [luma, np.full_like(luma, middle), np.full_like(luma, middle)]
-    else:
-        parts = [luma, *(one[rows // layout.down, columns // layout.across]
-                         for one in _chroma(frame.av_frame, layout))]
-    samples = np.stack([np.asarray(part >> layout.shift, np.float64) for part in parts], axis=1)
-    matrix = to_bgr(frame.clip.colour, layout.depth)
+    parts = [luma, np.full_like(luma, middle), np.full_like(luma, middle)]
+    if layout.kind != "grey":
+        rows, columns = np.divmod(places, rect.x1 - rect.x0)
+        block = _chroma_rect(rect, layout)
+        rows = (rows + rect.y0) // layout.down - block.y0
+        rows *= block.x1 - block.x0
+        rows += (columns + rect.x0) // layout.across - block.x0
+        parts[1:] = (np.take(np.ascontiguousarray(_cut(one, block)), rows) for one in _chroma(frame.av_frame, layout))
+    samples = np.stack([np.asarray(part >> layout.shift, np.float32) for part in parts], axis=1)
+    matrix = to_bgr(frame.clip.colour, layout.depth).astype(np.float32)
     return np.asarray(samples @ matrix[:, :3].T + matrix[:, 3], np.float32)
 
 
