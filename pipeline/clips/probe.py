@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -208,22 +208,24 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
 
 def _first_picture(container: InputContainer, stream: Any, source: _Source) -> tuple[av.VideoFrame, bool]:
     """The first picture that can be decoded, and whether nothing failed before it."""
-    decoder = decoder_of(stream, threads=1)
-    whole, last = True, None
-    rows = container.demux(stream)
-    while True:
+    decoder: Any = decoder_of(stream, threads=1)
+    last: av.FFmpegError | None = None
+    for packet in _packets_and_end(container, stream):
         try:
-            packet = next(rows, None)
-            frames = decoder.decode(packet if packet is not None and packet.size else None)
+            frames = decoder.decode(packet)
         except (av.error.InvalidDataError, av.error.UndefinedError) as error:
-            whole, last = False, error
+            last = error
             continue
-        except av.error.EOFError as error:
-            raise faults.unreadable(source.shown, truncated=_cut(source)) from (last or error)
         if frames:
-            return frames[0], whole
-        if packet is None:
-            raise faults.unreadable(source.shown, truncated=_cut(source)) from last
+            return frames[0], last is None
+    raise faults.unreadable(source.shown, truncated=_cut(source)) from last
+
+
+def _packets_and_end(container: InputContainer, stream: Any) -> Iterator[Any]:
+    """The stream's packets as far as they can be read, then None."""
+    with suppress(av.error.InvalidDataError, av.error.UndefinedError):  # noted when the packets were read before
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    yield None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import LikenessError
@@ -261,6 +263,34 @@ def test_numbered_pictures_that_go_away_are_said(tmp_path: Path) -> None:
     with pytest.raises(LikenessError) as caught:
         list(read_frames(clip, 0, None))
     assert caught.value.code == "MEDIA.GONE"
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("corpus")
+    small: dict[str, Any] = {"size": (64, 64), "frames": 12}
+    return {name: make(folder / name, codec, **small).read_bytes() for name, codec in (
+        ("a.mp4", "libx264"), ("a.mkv", "ffv1"), ("a.avi", "mpeg4"), ("a.ts", "mpeg2video"), ("a.webm", "libvpx-vp9"))}
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts", "a.webm"])
+@settings(max_examples=25, deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_wrong_with_a_file_it_ends_in_frames_or_a_coded_error(
+        name: str, corpus: dict[str, bytes], tmp_path: Path, data: st.DataObject) -> None:
+    raw = bytearray(corpus[name])
+    for at, byte in data.draw(st.lists(st.tuples(st.integers(0, min(len(raw), 3000) - 1), st.integers(0, 255)),
+                                       max_size=8)):
+        raw[at] = byte
+    path = written(tmp_path / name, bytes(raw[:data.draw(st.integers(1, len(raw)))]))
+    is_clip(path)
+    refusal = None
+    try:
+        clip = open_clip(path)
+        seen = [frame.index for frame in read_frames(clip, int(clip.pts[0]), None, threads=1)]
+    except LikenessError as error:
+        refusal = error
+    assert (refusal.remedy and name in refusal.message) if refusal else seen == list(range(clip.frames))
 
 
 def test_what_comes_before_the_first_keyframe_is_left_out_and_said(tmp_path: Path) -> None:
