@@ -14,7 +14,7 @@ from models.errors import InputError, LikenessError
 from pipeline.clips.example import example_clip
 from pipeline.engine import Clip, FaceThere, PersonFound
 from pipeline.pictures.preview import Encoded
-from pipeline.recipe import UseSource
+from pipeline.recipe import Recipe, UseSource
 from studio import actions, cast, clip_jobs, reload
 from studio.clip_reload import take_over
 from studio.clip_session import SPAN, ClipSession, MovingPreview, Still
@@ -293,7 +293,7 @@ async def _estimate(c: ClipSession, output: str | None) -> Steps:
         c.estimate, c.estimate_for = None, None
         yield MOVING
         return
-    asked = f"{recipe.model_dump_json()} {output}"
+    asked = f"{_pace_of(recipe)} {output}"
     if c.estimate_for == asked:
         return
     c.estimate_for = asked
@@ -313,6 +313,14 @@ async def _estimate(c: ClipSession, output: str | None) -> Steps:
         c.estimate = made[0]
         c.calm("bar")
         yield MOVING
+
+
+def _pace_of(recipe: Recipe) -> str:
+    """What an estimate depends on. A slider's place changes it by less than it is sure of: measuring anew after each
+    would take the machine from the preview that shows what the slider did."""
+    chains = [(s.start, s.stop, [(effect.processor, effect.on) for effect in s.effects]) for s in recipe.segments]
+    rest = recipe.model_dump_json(include={"target", "cast", "everyone", "covers", "trim", "looking", "output"})
+    return f"{chains} {rest}"
 
 
 async def _proxy(c: ClipSession) -> Steps:

@@ -16,6 +16,7 @@
     const { result, original, offset } = shown;
     if (original && !result.paused && Math.abs(original.currentTime - result.currentTime - offset) > APART) original.currentTime = result.currentTime + offset;
     shown.bar.value = result.currentTime;
+    shown.bar.style.setProperty("--share", `${result.duration ? (result.currentTime / result.duration) * 100 : 0}%`);
     shown.clock.textContent = `${L.clock(result.currentTime, 1)} / ${L.clock(result.duration || 0, 1)}`;
     if (!result.paused) requestAnimationFrame(follow);
   };

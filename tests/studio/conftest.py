@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.studio.clips import small_clip
 from tests.studio.serving import Studio, serve
 
 
@@ -13,6 +15,12 @@ from tests.studio.serving import Studio, serve
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with serve(tmp_path_factory.mktemp("data")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, one after the other; see tests/studio/clips.py."""
+    return small_clip(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture

@@ -80,7 +80,7 @@ def test_a_split_at_an_edge_or_outside_changes_nothing() -> None:
 
 def test_the_edge_between_two_stays_between_their_other_edges() -> None:
     two = s.split((named("a"),), Fraction(5), LENGTH)
-    assert s.edges(s.move(two, 1, Fraction(7), LENGTH), LENGTH) == [(0, 7), (7, LENGTH)]
+    assert s.edges(s.move(two, 1, Fraction(7), LENGTH), LENGTH) == [(Fraction(0), Fraction(7)), (Fraction(7), LENGTH)]
     for when in (Fraction(0), LENGTH, Fraction(-3)):
         assert s.move(two, 1, when, LENGTH) == two
 
