@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class Face:
     embedding: identity descriptor, or None where nobody asked for it.
     turn: clockwise quarter turns (0..3) after which the face is upright.
     number: 1-based number that people see; 0 where none was given.
+    memory: what is kept of this face from one frame of a clip to the next, by whoever works on it; None in pictures.
     """
 
     box: Box
@@ -71,6 +72,7 @@ class Face:
     embedding: Embedding | None = None
     turn: int = 0
     number: int = 0
+    memory: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def eye_distance(self) -> float:

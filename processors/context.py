@@ -24,11 +24,14 @@ class Context:
 
     random: a generator seeded from the recipe and the frame, so that grain is the same in every render.
     cancelled: ask it before long work. progress: tell it a share, 0..1.
+    moving: the picture is one of a clip's, and `random` gives every one of them the same numbers: what is drawn must
+    move with the face, or it flickers.
     """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     cancelled: Callable[[], bool] = _never
     progress: Callable[[float], None] = _nowhere
+    moving: bool = False
 
     def check(self) -> None:
         """Raises Cancelled where the user asked to stop."""

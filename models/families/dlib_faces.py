@@ -39,8 +39,8 @@ SAME_FACE = 0.4
 # pictures that scikit-image carries (no face in most of them).
 TURNED_THRESHOLD = 0.25
 
-# How far below dlib's own threshold faint finds reach. Measured on 48 pictures without a face at 1280 px: finds above 0:
-# 1; above -.25: 7; above -.4: 13; above -.6: 28. Faces that turn away stay above until they are not found at all.
+# How far below dlib's own threshold faint finds reach. Measured on 48 pictures without a face at 1280 px: 1 find above
+# 0, 7 above -.25, 13 above -.4, 28 above -.6. Faces that turn away stay above until they are not found at all.
 FAINT = 0.4
 
 # Boxes that the 68 points are averaged over: shift in x, shift in y, growth, as shares of the box (classical-swap
@@ -144,7 +144,7 @@ class DlibLandmarker:
     def follow(self, picture: Pixels, faces: Sequence[Face]) -> list[Face]:
         """See `models.interfaces.Landmarker`. One pass: how the face lies is known from the frame before."""
         return [replace(self._second(picture, Detection(face.box, face.score, face.turn), face.points),
-                        embedding=face.embedding, number=face.number) for face in faces]
+                        embedding=face.embedding, number=face.number, memory=face.memory) for face in faces]
 
     def _face(self, picture: Pixels, detection: Detection) -> Face:
         first = self._read(picture, _upright(detection), (JITTER[0],))

@@ -166,7 +166,7 @@ class Follower:
                     _sighted(track, sighting.score)
             elif (face := sighting.read(self._stack, grey)).spread <= 2 * HOLD and face.eye_distance >= 4:
                 self._made += 1
-                self._tracks.append(_Track(self._made, face, Identity(), best=face.score))
+                self._tracks.append(_Track(self._made, replace(face, memory={}), Identity(), best=face.score))
 
     def _confirm(self, grey: Pixels, tracks: Sequence[_Track]) -> None:
         for track in tracks:
@@ -221,6 +221,7 @@ class Follower:
                 # It came out of the meeting on the other face: what it was before does not count any more.
                 self._made += 1
                 track.number, track.identity = self._made, Identity()
+                track.face = replace(track.face, memory={})
             track.meeting = False
             track.identity.add(found, self._people, self._stack.recogniser)
 

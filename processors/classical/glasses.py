@@ -27,6 +27,7 @@ from processors.classical.lines import (
     pulled_straight,
     smoothed,
 )
+from processors.classical.memory import steady_mask
 from processors.classical.notes import once
 from processors.classical.pose import fit_pose
 
@@ -45,12 +46,22 @@ _CAP = 10.0  # a line of this contrast counts three quarters, stronger ones at m
 _BEND = 1.0  # what a line's step aside by one column costs, on the scale of _CAP
 _REACH = 0.12  # eye distances to either side of a line's middle where its edges are looked for
 _CORNER = 0.04  # eye distances: half the width of corners that are frame
+_OLD, _FAINT = 0.9, 0.05  # share of the frames before in a clip's mean; below that, nothing is left of a rim
 _LIGHT = 150.0  # luma of skin in usual light
 
 
 def rims_of(crop: Crop) -> Mask | None:
     """(H, W) 0..1 at the crop's size, 1 on rims (and dark lenses); None where there are no spectacles."""
-    return once(crop, "rims", lambda: _find(crop))
+    return once(crop, "rims", lambda: _steady(crop, _find(crop)))
+
+
+def _steady(crop: Crop, found: Mask | None) -> Mask | None:
+    """In a clip, the mean over the last frames: the outlines that are found differ by a quarter from frame to frame."""
+    if crop.face.memory is None:
+        return found
+    shape = crop.pixels.shape[:2]
+    mean = steady_mask(crop, "rims", np.zeros(shape, np.float32) if found is None else found, _OLD)
+    return mean if float(mean.max()) > _FAINT else None
 
 
 def _find(crop: Crop) -> Mask | None:

@@ -14,10 +14,14 @@ from processors.batches import Native, Patch, PatchBatch
 from processors.classical import MARGIN
 from processors.classical import points as parts
 from processors.classical.filters import Plane, blur, f32, guided_coefficients, luminance, rounded, times
+from processors.classical.grain import Anchor, noise_on
 from processors.classical.skin import features
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import processor
+
+Grain = np.random.Generator | Anchor
+"""Where noise comes from: random numbers, or a place on a face that moves."""
 
 _FINEST = 0.04  # texture is what is finer than this share of the eye distance; what is coarser is the face itself
 _GAIN = (0.1, 1.6)  # more than this would bring out JPEG blocks, less is no detail at all
@@ -44,7 +48,7 @@ class Detail(Processor):
         return params.match == params.grain == params.sharpen == params.smooth == 0
 
     def process(self, batch: PatchBatch, params: Params, ctx: Context) -> PatchBatch:
-        return tuple(_refine(patch, params, ctx.random) for patch in batch)
+        return tuple(_refine(patch, params, ctx) for patch in batch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class _Area:
     feature: Mask
 
 
-def _refine(patch: Patch, params: Detail.Params, random: np.random.Generator) -> Patch:
+def _refine(patch: Patch, params: Detail.Params, ctx: Context) -> Patch:
     area = _area(patch)
     if area is None:
         return patch
@@ -67,7 +71,11 @@ def _refine(patch: Patch, params: Detail.Params, random: np.random.Generator) ->
     pixels = given
     if patch.source_clean is not None and (params.match > 0 or params.grain > 0):
         original = f32(patch.crop.pixels[area.place])
-        pixels = match_texture(pixels, original, area.skin, area.feature, size, params.match, params.grain, random)
+        grain: Grain = ctx.random
+        if ctx.moving:
+            corner = (area.place[1].start, area.place[0].start)
+            grain = Anchor.on(patch.crop.points - corner, int(ctx.random.integers(2**31)))
+        pixels = match_texture(pixels, original, area.skin, area.feature, size, params.match, params.grain, grain)
     if params.smooth > 0:
         pixels = smoothed(pixels, size, params.smooth)
     if params.sharpen > 0:
@@ -115,7 +123,7 @@ def _spots(where: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 def match_texture(
     pixels: Pixels, original: Pixels, skin: NDArray[np.bool_], feature: Mask, size: float, match: float, grain: float,
-    random: np.random.Generator,
+    random: Grain,
 ) -> Pixels:
     """Each octave finer than .04 eye distances gets the energy that the face had before.
 
@@ -131,7 +139,7 @@ def _octaves(size: float) -> int:
 
 
 def _change(new: Pixels, old: Pixels, feature: Mask, skin: NDArray[np.bool_], octaves: int, match: float, grain: float,
-            random: np.random.Generator) -> Pixels | None:
+            random: Grain) -> Pixels | None:
     """What this octave and the coarser ones need: (H, W, 3), or None for nothing."""
     on_skin, on_features = _spots(skin), _spots(feature > 0.5)
     if len(on_skin) < 32:
@@ -143,7 +151,8 @@ def _change(new: Pixels, old: Pixels, feature: Mask, skin: NDArray[np.bool_], oc
         less = [f32(cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR))
                 for p in (new_low, old_low, feature)]
         plain = cv2.resize(skin.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
-        coarse = _change(less[0], less[1], less[2], plain, octaves - 1, match, grain, random)
+        below = random.halved() if isinstance(random, Anchor) else random
+        coarse = _change(less[0], less[1], less[2], plain, octaves - 1, match, grain, below)
         if coarse is not None:
             # Coarser octaves first: octaves overlap, and what those changed counts in this one.
             wide = cv2.resize(coarse, (new.shape[1], new.shape[0]), interpolation=cv2.INTER_CUBIC)
@@ -171,7 +180,7 @@ def _low(pixels: Pixels) -> Pixels:
 
 
 def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float], on_features: tuple[float, float],
-             feature: Mask, match: float, grain: float, kept: float, random: np.random.Generator) -> Pixels:
+             feature: Mask, match: float, grain: float, kept: float, random: Grain) -> Pixels:
     """The change of one octave, (H, W, 3), written over `band`. own: (N, 3) spots of the old face's octave on skin.
     on_skin, on_features: energies of the new face and of the old one there."""
     is_, was = on_skin
@@ -189,7 +198,7 @@ def _matched(band: Pixels, own: NDArray[np.float32], on_skin: tuple[float, float
     return change
 
 
-def _grain(own: NDArray[np.float32], shape: tuple[int, int], random: np.random.Generator) -> Pixels:
+def _grain(own: NDArray[np.float32], shape: tuple[int, int], random: Grain) -> Pixels:
     """Noise of one octave whose colours vary together as the picture's do, and whose luminance has energy 1.
 
     The old face's own texture would bring its wrinkles along. Two tiles of noise whose sides have no common multiple
@@ -199,6 +208,9 @@ def _grain(own: NDArray[np.float32], shape: tuple[int, int], random: np.random.G
     low, high = np.percentile(own, (5, 95), axis=0)
     covariance = np.cov(np.clip(own, low, high).T) + 1e-4 * np.eye(3)
     colours = np.linalg.cholesky(covariance).T.astype(np.float32)
+    if isinstance(random, Anchor):
+        band = noise_on(random, shape) @ colours
+        return f32(band / np.float32(max(float((band @ _LUMA).std()), 1e-3)))
     total: Pixels = np.zeros((*shape, 3), np.float32)
     for height, width in _TILES:
         # No larger than what is asked for, with a rim of two pixels for the Gaussian.
