@@ -1,61 +1,82 @@
-"""insightface's own classes on leased models: the oracle of our families, and the plain way to swap that the bench
-compares with."""
+"""insightface's own classes: the oracle of our families, and the plain way to swap that the bench compares with."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.arrays import Embedding, Pixels
-from models.sessions import SessionManager
+from models.arrays import Embedding, Pixels, Points
+from models.sessions import SessionAdapter, SessionManager
 
 
-def library_detector(sessions: SessionManager, source: Path | bytes) -> Any:
-    """insightface's SCRFD; its `detect(picture)` gives (N, 5) boxes with scores and (N, 5, 2) points."""
+def library_detector(path: Path, sessions: SessionManager | None = None) -> Any:
+    """insightface's SCRFD; its `detect(picture)` gives (N, 5) boxes with scores and (N, 5, 2) points.
+
+    sessions: where its network runs; None: in a session of its own, with ONNX Runtime's own settings.
+    """
     from insightface.model_zoo.scrfd import SCRFD
 
-    return SCRFD(session=sessions.lease(source, name="insightface det_10g").adapter())
+    return SCRFD(str(path)) if sessions is None else SCRFD(session=_adapter(path, sessions))
 
 
-def library_recogniser(sessions: SessionManager, path: Path) -> Any:
-    """insightface's ArcFaceONNX. It reads the file once more, to guess its input's range."""
+def library_recogniser(path: Path, sessions: SessionManager | None = None) -> Any:
+    """insightface's ArcFaceONNX; `get(picture, face)` gives (512,). It reads the file itself, whoever runs it."""
     from insightface.model_zoo.arcface_onnx import ArcFaceONNX
 
-    return ArcFaceONNX(str(path), sessions.lease(path, name="insightface w600k_r50").adapter())
+    return ArcFaceONNX(str(path), _adapter(path, sessions))
 
 
-def library_swapper(sessions: SessionManager, path: Path) -> Any:
-    """insightface's INSwapper. It reads the file once more, for the map of descriptors, and prints a line."""
+def library_swapper(path: Path, sessions: SessionManager | None = None) -> Any:
+    """insightface's INSwapper. It reads the file itself, whoever runs it, and prints a line."""
     from insightface.model_zoo.inswapper import INSwapper
 
     with redirect_stdout(io.StringIO()):
-        return INSwapper(str(path), sessions.lease(path, name="insightface inswapper_128").adapter())
+        return INSwapper(str(path), _adapter(path, sessions))
+
+
+def _adapter(path: Path, sessions: SessionManager | None) -> SessionAdapter | None:
+    return None if sessions is None else sessions.lease(path, name=f"insightface {path.name}").adapter()
 
 
 class PlainSwap:
-    """What people write with insightface: find the faces, know them, swap each, paste it back."""
+    """What people write with insightface: find the faces, know them, swap each, paste it back. Its networks run as the
+    library runs them."""
 
-    def __init__(self, sessions: SessionManager, detector: Path, recogniser: Path, swapper: Path) -> None:
-        self._detector = library_detector(sessions, detector)
-        self._recogniser = library_recogniser(sessions, recogniser)
-        self._swapper = library_swapper(sessions, swapper)
+    def __init__(self, detector: Path, recogniser: Path, swapper: Path) -> None:
+        self._detector = library_detector(detector)
+        self._recogniser = library_recogniser(recogniser)
+        self._swapper = library_swapper(swapper)
+
+    def descriptor(self, picture: Pixels, five: Points) -> Embedding:
+        """Who the face with these five points is, (512,)."""
+        from insightface.app.common import Face
+
+        with _quiet():
+            return np.asarray(self._recogniser.get(picture, Face(kps=np.asarray(five, np.float32))), np.float64)
 
     def swap(self, picture: Pixels, source: Embedding) -> Pixels:
-        """The BGR uint8 picture with the source (a descriptor of the recogniser) on every face."""
+        """The BGR uint8 picture with the source (a descriptor) on every face."""
         from insightface.app.common import Face
 
         wanted = Face(embedding=np.asarray(source, np.float32))
         boxes, points = self._detector.detect(picture)
-        with warnings.catch_warnings():
-            # Its alignment calls what scikit-image has deprecated; it is theirs to change.
-            warnings.simplefilter("ignore", FutureWarning)
+        with _quiet():
             for box, five in zip(boxes, points, strict=True):
                 face = Face(bbox=box[:4], kps=five, det_score=box[4])
                 self._recogniser.get(picture, face)
                 picture = self._swapper.get(picture, face, wanted, paste_back=True)
         return picture
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """insightface's alignment calls what scikit-image has deprecated; it is theirs to change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield

@@ -104,7 +104,8 @@ def as_input(picture: Pixels, size: int) -> tuple[NDArray[np.float32], float]:
     fitted = (int(size / tall), size) if tall > 1 else (size, int(size * tall))
     fitted = (max(fitted[0], 1), max(fitted[1], 1))
     small = picture if fitted == (width, height) else cv2.resize(picture, fitted)
-    blob = np.full((1, 3, size, size), _INPUT[0], np.float32)
+    blob = np.empty((1, 3, size, size), np.float32)
+    blob[:, :, fitted[1]:] = blob[:, :, :, fitted[0]:] = _INPUT[0]
     # A table a plane is six times as fast as blobFromImage and a copy, to the same bits (measured, 640 x 360: 3.4 ms).
     for channel, plane in enumerate(cv2.split(small)):
         cv2.LUT(plane, _INPUT, dst=blob[0, 2 - channel, :fitted[1], :fitted[0]])

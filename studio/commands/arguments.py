@@ -252,12 +252,17 @@ def _measure(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("quality",), metavar="quality",
-                        help="speed, sharpness and likeness of the built-in chain on the faces that installed packages "
-                             "carry, beside a simple method")
+    parser.add_argument("what", choices=("quality", "pipeline"),
+                        help="quality: speed, sharpness and likeness of the built-in chain on the faces that installed "
+                             "packages carry, beside a simple method. pipeline: how fast clips go through, with "
+                             "networks that cost nothing, beside a plain loop and beside decoding and encoding alone")
     parser.add_argument("--sheets", type=Path, metavar="FOLDER",
-                        help="also write pictures side by side, to look at, into this folder")
-    parser.add_argument("--pairs", type=_count, metavar="N", help="measure only the first N pairs of faces")
+                        help="quality: also write pictures side by side, to look at, into this folder")
+    parser.add_argument("--pairs", type=_count, metavar="N", help="quality: measure only the first N pairs of faces")
+    parser.add_argument("--resolutions", type=_names, metavar="NAME,NAME,...",
+                        help="pipeline: of 720p, 1080p and 4K (default: all three)")
+    parser.add_argument("--frames", type=_count, metavar="N",
+                        help="pipeline: frames of each clip (default: more of small ones)")
     _json(parser)
 
 
@@ -268,7 +273,7 @@ _ADD = {
     "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
     "processors": ("List the processors and their parameters.", _json),
     "doctor": ("Check this machine; each line names its remedy.", _json),
-    "bench": ("Measure the built-in chain on this machine.", _bench),
+    "bench": ("Measure quality and speed on this machine.", _bench),
 }
 
 _EPILOGS = {

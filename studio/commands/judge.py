@@ -1,14 +1,17 @@
-"""`measure` and `bench quality`: how good a result is, in figures."""
+"""`measure` and `bench`: how good a result is, and how fast clips go through, in figures."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
+from pipeline.bench.report import QualityReport
 from pipeline.bench.run import quality
+from pipeline.bench.speed.report import SpeedReport
+from pipeline.bench.speed.run import RESOLUTIONS, speed
 from pipeline.engine import Engine
 from pipeline.measure import measure_pair
 from pipeline.recipe import Keep, read_recipe
-from studio.commands.faults import DONE
+from studio.commands.faults import DONE, UsageError
 from studio.commands.inputs import open_sources, photos_of
 from studio.commands.terminal import Terminal
 
@@ -31,6 +34,16 @@ def measure(args: Namespace, terminal: Terminal) -> int:
 
 
 def bench(args: Namespace, terminal: Terminal) -> int:
-    found = quality(pairs=args.pairs, sheets=args.sheets, progress=terminal.progress)
+    """Raises UsageError for flags of the other bench."""
+    other = ("sheets", "pairs") if args.what == "pipeline" else ("resolutions", "frames")
+    for name in other:
+        if getattr(args, name) is not None:
+            raise UsageError(f"bench {args.what} has no flag --{name}.", remedy="`bench --help` says whose it is.")
+    found: QualityReport | SpeedReport
+    if args.what == "quality":
+        found = quality(pairs=args.pairs, sheets=args.sheets, progress=terminal.progress)
+    else:
+        found = speed(resolutions=args.resolutions or tuple(RESOLUTIONS), frames=args.frames,
+                      progress=terminal.progress)
     terminal.answer(found.model_dump(mode="json"), found.to_text())
     return DONE

@@ -59,7 +59,7 @@ def test_descriptors_are_those_of_insightface(astronaut: Pixels, astronaut_face:
     face = SimpleNamespace(kps=five_points(astronaut_face.points).astype(np.float32))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # its alignment uses what scikit-image has deprecated
-        theirs = library_recogniser(manager, path).get(astronaut, face)
+        theirs = library_recogniser(path, manager).get(astronaut, face)
     ours, = ArcfaceRecogniser(manager.lease(path, name="twin")).embed(astronaut, [astronaut_face])
     assert float(ours @ theirs / np.linalg.norm(theirs)) > 0.99999
 
@@ -94,7 +94,7 @@ def test_swapped_pixels_are_those_of_insightface(astronaut: Pixels, astronaut_fa
     five = five_points(astronaut_face.points)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        theirs, matrix = library_swapper(manager, path).get(
+        theirs, matrix = library_swapper(path, manager).get(
             astronaut, SimpleNamespace(kps=five.astype(np.float32)),
             SimpleNamespace(normed_embedding=np.float32(descriptor / np.linalg.norm(descriptor))), paste_back=False)
     ours_matrix = similarity(five, ARCFACE_128 * 128)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -47,11 +49,12 @@ def picture(request: pytest.FixtureRequest, astronaut: Pixels) -> Pixels:
 
 @pytest.mark.parametrize("picture", SHAPES, indirect=True)
 @pytest.mark.parametrize("seed", range(3))
-def test_faces_are_those_that_insightface_finds(picture: Pixels, seed: int) -> None:
-    network = planted_detector(candidates(seed))
+def test_faces_are_those_that_insightface_finds(picture: Pixels, seed: int, tmp_path: Path) -> None:
+    path = tmp_path / "d.onnx"
+    path.write_bytes(planted_detector(candidates(seed)))
     manager = SessionManager()
-    ours = ScrfdDetector(manager.lease(network, name="twin")).detect(picture, Search())
-    boxes, points = library_detector(manager, network).detect(picture)
+    ours = ScrfdDetector(manager.lease(path, name="twin")).detect(picture, Search())
+    boxes, points = library_detector(path, manager).detect(picture)
     assert len(ours) == len(boxes) > 5
     order = np.argsort([-found.score for found in ours])
     assert np.allclose([ours[i].box for i in order], boxes[:, :4], rtol=1e-4, atol=1e-2)
@@ -62,10 +65,10 @@ def test_faces_are_those_that_insightface_finds(picture: Pixels, seed: int) -> N
 
 
 @pytest.mark.parametrize("picture", SHAPES, indirect=True)
-def test_the_network_is_fed_what_insightface_feeds_it(picture: Pixels) -> None:
-    manager = SessionManager()
+def test_the_network_is_fed_what_insightface_feeds_it(picture: Pixels, tmp_path: Path) -> None:
     fed: list[np.ndarray] = []
-    library = library_detector(manager, planted_detector([]))
+    (tmp_path / "d.onnx").write_bytes(planted_detector([]))
+    library = library_detector(tmp_path / "d.onnx", SessionManager())
     run = library.session.run
 
     def noting(names: list[str], feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
