@@ -21,8 +21,10 @@
   // A whole sentence that the program gives in English, where no code goes with it.
   L.say = (english) => L.or(`say.${english}`, english);
   L.remark = (remark) => {
+    const written = { share: (value) => Math.round(value * 100), at: (value) => L.clock(value, 2), rate: (value) => Number(value.toFixed(2)),
+      seconds: (value) => Number(value.toFixed(2)) };
     const rounded = Object.fromEntries(Object.entries(remark.values).map(([name, value]) =>
-      [name, typeof value === "number" ? Math.round(name === "share" ? value * 100 : value) : value]));
+      [name, typeof value === "number" ? (written[name] ?? Math.round)(value) : value]));
     return L.or(`remark.${remark.code}`, remark.words, rounded);
   };
 
