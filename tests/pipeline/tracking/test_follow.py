@@ -56,6 +56,7 @@ def test_points_are_steady_and_do_not_lag(name: str, rms: float, request: pytest
     assert sum(result.faces[0].held for result in results) <= 2
 
 
+@pytest.mark.long
 def test_light_that_changes_sides_moves_no_point(astronaut: Pixels, stack: FaceStack) -> None:
     run = moved(astronaut, "astronaut", 40, turning=0.3)
     found = jitter([one(result) for result in followed(run, follower(stack))], [truth.warp for _, truth in run])
@@ -180,6 +181,7 @@ def test_blurred_points_are_held_and_reported(astronaut: Pixels, stack: FaceStac
     assert worst < 0.05
 
 
+@pytest.mark.long
 def test_a_large_face_costs_about_as_much_as_a_small_one_and_is_as_steady(hopper: Pixels, stack: FaceStack) -> None:
     large = cv2.resize(hopper, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     run = list(frames_of(moving_still(
