@@ -9,6 +9,9 @@ from typing import BinaryIO
 _MOST_BOXES = 10_000
 """Boxes looked at: fragmented files of hours have some thousands."""
 
+_FIRST = frozenset((b"ftyp", b"styp", b"moov", b"moof", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid"))
+"""Boxes that MP4 and QuickTime begin with; NUT and YUV4MPEG2 have letters in the same place too."""
+
 
 def is_cut_off(path: Path) -> bool:
     """By the sizes that MP4's boxes, Matroska's segment and AVI's RIFF state; others do not say. Raises OSError."""
@@ -19,7 +22,7 @@ def is_cut_off(path: Path) -> bool:
             return 8 + int.from_bytes(head[4:8], "little") > size
         if head[:4] == b"\x1aE\xdf\xa3":
             return _segment_cut(file, size)
-        if head[4:8].isalpha():
+        if head[4:8] in _FIRST:
             return _boxes_cut(file, size)
     return False
 

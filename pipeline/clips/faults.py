@@ -91,8 +91,14 @@ def no_codec(shown: str, what: str) -> MediaError:
     return MediaError(f"{shown} is {what}.", subject=shown, code="MEDIA.CODEC", remedy=ANEW)
 
 
-def back_in_time(shown: str, at: Fraction) -> MediaError:
-    return MediaError(f"{shown} goes back in time: at {clock(at)} a picture comes that should have been shown before.",
+def encrypted(shown: str) -> MediaError:
+    return MediaError(f"{shown} is encrypted: without its key nothing in it can be decoded.", subject=shown,
+                      code="MEDIA.CODEC", remedy="Give a copy of it that is not protected.")
+
+
+def back_in_time(shown: str, after: Fraction) -> MediaError:
+    return MediaError(f"{shown} goes back in time: after {clock(after)} a picture comes that should have been shown "
+                      "before.",
                       subject=shown, code="MEDIA.TIMESTAMPS", remedy=ANEW)
 
 

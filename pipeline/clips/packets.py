@@ -23,7 +23,7 @@ _USUAL = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120, 15,
 
 
 class TimesGoBackError(Exception):
-    """ticks: where a picture is shown before those that were shown already."""
+    """ticks: of the latest picture before which one is shown that comes behind it in the file."""
 
     def __init__(self, ticks: int) -> None:
         super().__init__(ticks)
@@ -35,7 +35,7 @@ class Packets:
     """Of the picture stream, in the order of the file. pts: (N,) or empty where the file says none (`counted`).
     keys: places in the file's order. durations: ticks, 0 where nothing says. untimed: packets without a time. warmed: a
     keyframe that an edit list hides comes before the first picture that is shown, which can so be decoded. hidden:
-    packets that are not shown. broken: the place of the first packet that is not whole, or None. error: what ended
+    packets that are not shown. torn: the last packet is not whole. locked: some are encrypted. error: what ended
     reading too early."""
 
     pts: list[int] = field(default_factory=list)
@@ -44,7 +44,8 @@ class Packets:
     untimed: int = 0
     warmed: bool = False
     hidden: int = 0
-    broken: int | None = None
+    torn: bool = False
+    locked: bool = False
     error: av.FFmpegError | None = None
 
 
@@ -57,6 +58,7 @@ def read_packets(container: InputContainer, stream: av.VideoStream) -> Packets:
     vp8 = stream.codec_context.name == "vp8"
     try:
         for packet in container.demux(stream):
+            found.locked |= packet.has_sidedata("encryption_info")  # ISO/IEC 23001-7
             if packet.is_discard:
                 found.hidden += 1
                 found.warmed |= packet.is_keyframe and not found.pts
@@ -77,8 +79,7 @@ def _note(found: Packets, packet: Any) -> None:
         return
     if not found.pts:
         found.keys = []
-    if packet.is_corrupt and found.broken is None:
-        found.broken = len(found.pts)
+    found.torn = packet.is_corrupt
     if packet.is_keyframe:
         found.keys.append(len(found.pts))
     found.pts.append(packet.pts)
@@ -96,17 +97,14 @@ def check_order(pts: NDArray[np.int64], keys: list[int]) -> None:
     if len(pts) < 2:
         return
     order = np.argsort(pts, kind="stable")
-    same = np.flatnonzero(np.diff(pts[order]) == 0)
-    if same.size:
-        raise TimesGoBackError(int(pts[order][same[0]]))
+    twice = order[1:][np.diff(pts[order]) == 0]
     rank = np.empty(len(pts), np.int64)
     rank[order] = np.arange(len(pts))
     late = np.flatnonzero(np.arange(len(pts)) - rank > REORDER)
-    if late.size:
-        raise TimesGoBackError(int(pts[late[0]]))
-    back = np.flatnonzero(np.diff(pts[keys]) < 0) if keys else np.zeros(0, np.int64)
-    if back.size:
-        raise TimesGoBackError(int(pts[keys[back[0] + 1]]))
+    back = np.array(keys[1:], np.int64)[np.diff(pts[keys]) < 0] if keys else np.zeros(0, np.int64)
+    for places in (twice, back, late):
+        if places.size:
+            raise TimesGoBackError(int(pts[:places.min()].max()))
 
 
 def without_stragglers(pts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -71,6 +71,8 @@ def open_clip(path: Path, *, name: str | None = None) -> Clip:
             stream = _checked(container, shown)
             heard = _heard_in(container, stream)
             found = read_packets(container, stream)
+            if found.locked or "enc_key_id" in stream.metadata:  # the latter is Matroska's
+                raise faults.encrypted(shown)
         with opened(source.path, source.kind) as container:
             return _clip(source, container, container.streams[heard.stream], found, heard)
 
@@ -156,7 +158,7 @@ def _checked(container: InputContainer, shown: str) -> av.VideoStream:
     if context is None:
         raise faults.no_codec(shown, "coded in a way that is not known here")
     if str(context.codec_tag) in ("encv", "drmi"):  # ISO/IEC 23001-7, and Apple's
-        raise faults.no_codec(shown, "encrypted")
+        raise faults.encrypted(shown)
     if max(context.width, context.height) > MOST_PIXELS:
         raise faults.absurd_size(shown, context.width, context.height, MOST_PIXELS)
     return stream
@@ -182,8 +184,9 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
     said = [Fraction(rate) for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
     time_base = Fraction(stream.time_base or Fraction(1, 1000))
     times = _times(found, time_base, said, frame if whole else None, source)
-    if _ends_short(found, container, stream, source) or found.broken is not None:
-        times = _shortened(times, found.broken is None)
+    short = _ends_short(found, container, stream, source)
+    if short or found.torn:
+        times = _shortened(times, short)
     pace = pace_of(times.pts, time_base, said, times.last)
     if pace.rate > MOST_RATE:
         raise faults.absurd_rate(source.shown, pace.rate, MOST_RATE)
@@ -203,7 +206,7 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
         fields=tags.fields_of(stream, frame), colour=tags.colour_of(stream, frame, pix_fmt),
         mastering=tags.mastering_of(frame), dolby_vision=tags.has_dolby_vision(stream, frame), kind=source.kind,
         tracks=heard.tracks, chapters=len(container.chapters()), metadata=dict(container.metadata), bytes=source.size)
-    return remarks_on(clip, shape, heard, lost=times.lost, cut=times.ends_short or found.broken is not None)
+    return remarks_on(clip, shape, heard, lost=times.lost, cut=times.ends_short or found.torn)
 
 
 def _first_picture(container: InputContainer, stream: Any, source: _Source) -> tuple[av.VideoFrame, bool]:
@@ -280,7 +283,7 @@ def _counted(found: Packets, time_base: Fraction, said: list[Fraction], source: 
 def _ends_short(found: Packets, container: InputContainer, stream: Any, source: _Source) -> bool:
     """Whether pictures are missing behind the last packet: reading failed there, or the file ends before its header
     says so and holds fewer pictures than the header says, or a shorter time."""
-    if found.broken is not None or source.kind != "file":
+    if found.torn or source.kind != "file":
         return False
     if found.error is None and not is_cut_off(source.path):
         return False

@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from models.errors import LikenessError
 from pipeline.clips.clip import Clip
 from pipeline.clips.filters import turned_frame
+from pipeline.clips.opening import opened
 from pipeline.clips.reader import read_frames
 from pipeline.clips.tone import ToneMapper
 from pipeline.pictures import atomic
@@ -178,7 +179,8 @@ class _Sound:
 
     def __init__(self, clip: Clip, index: int, container: av.container.OutputContainer) -> None:
         self._origin = clip.seconds(int(clip.pts[0]))
-        self._source = av.open(str(clip.path))
+        self._open = ExitStack()
+        self._source = self._open.enter_context(opened(clip.path, clip.kind))
         track = self._source.streams[index]
         assert isinstance(track, av.AudioStream)
         self._frames = self._source.decode(track)
@@ -203,7 +205,7 @@ class _Sound:
 
     def close(self) -> None:
         self._waiting.close()
-        self._source.close()
+        self._open.close()
 
     def _samples(self) -> Generator[av.AudioFrame, None, None]:
         """Timed in samples from the first picture. Damaged packets of sound are left out: the proxy is for looking."""

@@ -54,7 +54,7 @@ def read_frames(clip: Clip, start: int, stop: int | None, *, threads: int = 0,
                 raise _damaged(clip, at) from error
             threads, back = 1, 0
         except GoesBackError as error:
-            raise faults.back_in_time(clip.name, _seconds(clip, at)) from error
+            raise faults.back_in_time(clip.name, _seconds(clip, max(at - 1, 0))) from error
         except (av.FFmpegError, OSError) as error:
             if isinstance(error, LikenessError):
                 raise

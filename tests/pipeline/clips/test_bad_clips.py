@@ -131,6 +131,23 @@ def test_encrypted_and_unknown_codings(coding: bytes, tmp_path: Path) -> None:
     assert refused(written(tmp_path / "b.mp4", data[:at] + coding + data[at + 4:])).code == "MEDIA.CODEC"
 
 
+def test_a_clip_of_which_the_samples_are_encrypted(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w", options={"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16,
+                                          "encryption_kid": "a7" * 16}) as out:
+        stream: Any = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for number in range(8):
+            frame = av.VideoFrame.from_ndarray(picture(number, 64, 64), "gray").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    assert b"avc1" in path.read_bytes()
+    error = refused(path)
+    assert error.code == "MEDIA.CODEC"
+    assert "encrypted" in error.message
+
+
 def test_absurd_rates(tmp_path: Path) -> None:
     path = make(tmp_path / "a.mp4", size=(64, 64), frames=20, ticks=list(range(20)), time_base=Fraction(1, 5000),
                 rate=Fraction(5000))
@@ -243,6 +260,13 @@ def test_times_that_go_back_are_refused(tmp_path: Path) -> None:
     data[at + 4:at + 6] = (20).to_bytes(2, "big")
     error = refused(written(path, bytes(data)))
     assert error.code == "MEDIA.TIMESTAMPS"
+
+
+def test_where_times_go_back_is_said(tmp_path: Path) -> None:
+    data = make(tmp_path / "a.ts", options=GOPS, **SMALL).read_bytes()
+    error = refused(written(tmp_path / "b.ts", data + data))
+    assert error.code == "MEDIA.TIMESTAMPS"
+    assert "after 0:01.560" in error.message
 
 
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: os.truncate(path, path.stat().st_size // 2)])

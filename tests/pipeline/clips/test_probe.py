@@ -18,6 +18,7 @@ from pipeline.clips import identity
 from pipeline.clips.clip import Mastering
 from pipeline.clips.packets import TimesGoBackError, check_order, pace_of
 from pipeline.clips.probe import is_clip, open_clip
+from pipeline.clips.reader import read_frames
 from pipeline.clips.sequences import runs_in
 from tests.pipeline.clips.footage import LIGHT, MASTER, Footage, make
 
@@ -70,6 +71,8 @@ TABLE: dict[str, tuple[str, Footage, dict[str, Any], tuple[str, ...]]] = {
     "GIF": (".gif", Footage(codec="gif", pix_fmt="rgb8", time_base=Fraction(1, 100), ticks=(0, 10, 20, 40, 45),
                             rate=Fraction(10)), {"kind": "gif", "frames": 5, "variable": True}, ("CLIP.VARIABLE",)),
     "AVI": (".avi", Footage(codec="mpeg4", ticks=tuple(range(20)), time_base=Fraction(1, 25), rate=Fraction(25)),
+            {"frames": 20, "rate": Fraction(25), "duration": Fraction(20, 25)}, ()),
+    "NUT": (".nut", Footage(codec="ffv1", ticks=tuple(range(20)), time_base=Fraction(1, 25), rate=Fraction(25)),
             {"frames": 20, "rate": Fraction(25), "duration": Fraction(20, 25)}, ()),
     "a coding alone": (".h264", Footage(options={"bf": "2", "g": "5"}),
                        {"frames": 14, "rate": Fraction(25), "variable": False}, ()),
@@ -130,6 +133,15 @@ def test_tracks_chapters_and_titles_are_told(tmp_path: Path) -> None:
 def test_a_cover_is_not_the_picture(tmp_path: Path) -> None:
     clip = open_clip(make(tmp_path / "a.mp4", Footage(cover=True)))
     assert (clip.width, clip.height, clip.frames) == (128, 72, 14)
+
+
+def test_frames_without_coding_are_all_there_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.y4m"
+    path.write_bytes(b"YUV4MPEG2 W16 H16 F25:1 C420jpeg\n" + b"".join(
+        b"FRAME\n" + bytes([number] * 384) for number in range(12)))
+    clip = open_clip(path)
+    assert (clip.frames, clip.rate, clip.duration, clip.notes) == (12, Fraction(25), Fraction(12, 25), ())
+    assert [int(frame.video_frame().to_ndarray()[0, 0]) for frame in read_frames(clip, 0, None)] == list(range(12))
 
 
 def test_a_mirror_image_is_turned_and_said(tmp_path: Path) -> None:
