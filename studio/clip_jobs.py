@@ -97,10 +97,12 @@ def submit(c: ClipSession, output: str | None, overwrite: bool) -> str:
     folder = jobs.own_folder(id)
     try:
         recipe = carried(c.recipe, {**c.originals}, folder, c)
-        return jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id)
+        jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    c.submitted_for = c.wanted
+    return id
 
 
 def _checked_output(text: str) -> Path:

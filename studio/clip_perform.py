@@ -327,9 +327,10 @@ async def _proxy(c: ClipSession) -> Steps:
     """Says how far the stand-in is that scrubs quickly, until it is there."""
     clip = c.clip
     while clip is not None and c.clip is clip and not c.closed:
-        state = await asyncio.to_thread(c.note_proxy)
+        # Asked again and again: another tab with the same clip may have been closed, and dropped it.
+        state = await asyncio.to_thread(c.machine.proxies.ask, clip)
         yield ("clip",)
-        if state is None or state.state not in ("waiting", "making"):
+        if state.state not in ("waiting", "making"):
             return
         await asyncio.sleep(PROXY_EVERY)
 

@@ -63,9 +63,9 @@ class Pair:
 @dataclass
 class ClipSession(Project):
     """files: by key, what the page may fetch of this tab, and nothing else. originals: files that were uploaded, by
-    content. small: stand-ins, probed.
-    answers: spans that were accepted, by the job that asked. at: the frame under the playhead; jump: grows
-    when the studio moved it."""
+    content. small: stand-ins, probed. answers: spans that were accepted, by the job that asked. submitted_for: what the
+    last render was of. at: the frame under the playhead; jump: grows when the studio moved it.
+    """
 
     machine: Machine = field(default_factory=Machine)
     clips: dict[str, Clip] = field(default_factory=dict)
@@ -80,6 +80,7 @@ class ClipSession(Project):
     pair: Pair | None = None
     small: dict[str, Clip] = field(default_factory=dict)
     answers: dict[str, tuple[Span, ...]] = field(default_factory=dict)
+    submitted_for: str | None = None
     at: int = 0
     jump: int = 0
 
@@ -134,6 +135,11 @@ class ClipSession(Project):
             return None  # a source of its own is not learned yet
         sources = tuple(s for s in recipe.sources if s.name in used)
         return recipe.model_copy(update={"sources": sources}).model_dump_json(exclude={"output", "trim", "accepted"})
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether closing the page would lose what was chosen, and never rendered."""
+        return self.wanted is not None and self.wanted != self.submitted_for
 
     @property
     def anonymises(self) -> bool:

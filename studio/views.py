@@ -27,7 +27,7 @@ def bar(tab: TabSession, settings: Settings) -> View:
     view = {
         "screen": tab.screen, "moved": tab.moved, "tab": tab.id, "cores": settings.cores,
         "can_undo": project.history.can_undo, "can_redo": project.history.can_redo,
-        "unsaved": tab.wanted is not None and tab.wanted != tab.saved_for,
+        "unsaved": tab.clip.unsaved or (tab.wanted is not None and tab.wanted != tab.saved_for),
         "offer": _offer(tab), "notices": [*_notices(tab, "bar"), *_notices(tab.clip, "bar")],
     }
     return {**view, **(clip_views.bar(tab.clip) if tab.screen == "clip" else _image_bar(tab))}

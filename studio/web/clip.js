@@ -86,6 +86,7 @@
     parts.stage.classList.toggle("unready", !clip.video && !state.exact);
   };
 
+  L.zoomClip = (how) => parts?.board.setZoom(how === "fit" ? "fit" : parts.board.state.zoom === 1 ? 2 : 1);
   L.showClipOriginal = (on) => parts?.board.original(on || Boolean(parts.held));
 
   // The moving preview plays in place, cut at the line like a still result.

@@ -37,9 +37,12 @@
 
   const commands = {
     "?": () => L.showKeys(),
-    f: () => document.getElementById("zoom-fit")?.click(),
-    z: () => (document.getElementById("zoom-1")?.getAttribute("aria-pressed") === "true" ?
-      document.getElementById("zoom-2") : document.getElementById("zoom-1"))?.click(),
+    f: () => (L.screen === "clip" ? L.zoomClip("fit") : document.getElementById("zoom-fit")?.click()),
+    z: () => {
+      if (L.screen === "clip") { L.zoomClip("closer"); return; }
+      (document.getElementById("zoom-1")?.getAttribute("aria-pressed") === "true" ?
+        document.getElementById("zoom-2") : document.getElementById("zoom-1"))?.click();
+    },
   };
 
   document.addEventListener("pointerdown", () => { document.documentElement.dataset.input = "pointer"; }, true);

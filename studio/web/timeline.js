@@ -190,7 +190,7 @@
       drawDoubts(questions);
       drawEffects();
       L.fill(labels, h("span.label-ruler"), h("span.label-strip", {}, t("lane.clip")),
-        doubts.hidden ? null : h("span.label-lane", {}, t("lane.questions")), h("span.label-lane", {}, t("lane.effects")));
+        doubts.hidden ? null : h("span.label-lane", {}, t(questions.length ? "lane.questions" : "lane.boxes")), h("span.label-lane", {}, t("lane.effects")));
       lay();
       place();
     };

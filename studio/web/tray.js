@@ -29,7 +29,11 @@
         h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("look.again"))];
     }
     if (!view.changed) return h("span.stage.idle", { id: "state" }, t("state.unchanged"));
-    if (L.screen === "clip") return h("span.stage.idle", { id: "state" }, view.fresh ? h("span.dot.good", { "aria-hidden": "true" }) : null, t(view.fresh ? "state.clip_fresh" : "state.clip"));
+    if (L.screen === "clip" && !view.fresh) {
+      return [h("span.stage", { id: "state" }, t("state.stopped")),
+        h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("refresh"))];
+    }
+    if (L.screen === "clip") return h("span.stage.idle", { id: "state" }, h("span.dot.good", { "aria-hidden": "true" }), t("state.clip_fresh"));
     if (!view.fresh) {
       return [h("span.stage", { id: "state" }, t("state.stopped")),
         h("button.button.small", { id: "refresh", "data-key": "refresh", onclick: () => L.ask({ do: "refresh" }) }, t("refresh"))];

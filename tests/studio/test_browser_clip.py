@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from pipeline.jobs.job import JobFault
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.studio.clips import FRAMES, SIZE
 from tests.studio.hands import drop, slide
@@ -219,6 +220,41 @@ def test_a_box_is_drawn_by_hand_or_by_keys_on_both_screens(studio: Studio, clip:
             page.keyboard.press(key)
         cover = page.locator("#cover-0")
         expect(cover).to_have_attribute("style", re.compile(r"left: ?38%.*width: ?22%"))
+
+
+def test_a_held_render_asks_its_questions_and_goes_on(studio: Studio, clip: Path, tmp_path: Path) -> None:
+    """The queue stands still, and a worker's end is written by hand: what it saw is not this test's."""
+    jobs = studio.tabs.machine.jobs
+    mine = tmp_path / "witness.mp4"
+    shutil.copy(clip, mine)
+    jobs.stop()
+    try:
+        with studio.page() as page:
+            open_clip(page, mine)
+            page.click("#person-others")
+            page.click("#choose-blur")
+            page.click("#render:enabled")
+            expect(page.locator("#render-path")).to_have_value(str(tmp_path / "anonymised.mp4"))
+            page.click("#render-start")
+            expect(page.locator(".tray-job")).to_have_attribute("data-state", "queued", timeout=LONG)
+            job = jobs._store.claim("somebody")
+            assert job is not None
+            doubts = [{"code": "ANONYMISE.GAP", "start": 0.4, "stop": 0.6, "words": "Not seen for a while."}]
+            jobs._store.settle(job.id, "somebody", "failed", error=JobFault(
+                "ANONYMISE.DOUBTFUL", "Somebody might be recognised.", data={"doubts": doubts}))
+            question = page.locator(".question")
+            expect(question).to_contain_text("00:00.4 – 00:00.6", timeout=LONG)
+            page.keyboard.press("End")
+            question.locator("[data-look]").click()
+            at(page, 12)
+            expect(page.locator(".lane-mark")).to_be_visible()
+            question.locator("[data-accept]").click()
+            expect(question).to_have_count(0, timeout=LONG)
+            assert jobs.get(job.id).state == "queued"
+            jobs.ask(job.id, "cancel")
+            jobs.ask(job.id, "remove")
+    finally:
+        jobs.start()
 
 
 def test_nothing_reaches_over_the_edge(studio: Studio, clip: Path) -> None:
