@@ -64,8 +64,9 @@ class Clip:
     the digest of its bytes, or `sampled:` and a digest over its length and 64 places for files above 256 MiB.
     width, height: the upright picture in square pixels, as people see it. stored: width and height as coded.
     turn: clockwise quarter turns (0..3) from the stored picture to the upright one. sar: sample aspect ratio of the
-    stored picture. rate: average frames a second. time_base: seconds a tick of `pts`. pts: (N,) int64, every picture's
-    presentation time in ticks, rising, from the packets (the decoder has the last word on how many there are).
+    stored picture. rate: usual frames a second, on average where none is usual. time_base: seconds a tick of `pts`.
+    pts: (N,) int64, every picture's presentation time in ticks, rising, from the packets (the decoder has the last word
+    on how many there are).
     keyframes: those of them at which decoding can begin. duration: seconds from the first picture's start to the last
     one's end. variable: pictures are not evenly spaced. depth: bits a sample. fields: progressive, or which field of
     an interlaced picture comes first. kind: a file, an image sequence or an animated GIF. notes: what people should

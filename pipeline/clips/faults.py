@@ -74,6 +74,15 @@ def unknown(shown: str) -> MediaError:
                       remedy=f"Give {KINDS}.")
 
 
+def picture(shown: str, moving: str | None) -> InputError:
+    """moving: what it is called where it moves after all."""
+    if moving is None:
+        return InputError(f"{shown} is a still picture.", subject=shown, code="INPUT.IS_PICTURE",
+                          remedy=f"A clip is wanted here: {KINDS}.")
+    return InputError(f"{shown} is {moving}, of which only the first picture can be read.", subject=shown,
+                      code="INPUT.IS_PICTURE", remedy="Save it as a GIF or MP4 in another program, and give that.")
+
+
 def unreadable(shown: str, *, truncated: bool) -> MediaError:
     if truncated:
         return MediaError(f"{shown} ends too early: the part that says how to read it is missing.", subject=shown,

@@ -37,6 +37,15 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
+def moving_picture(head: bytes) -> str | None:
+    """What a picture that moves is called, None for a still one (PNG's chunk acTL, the flag in WebP's VP8X)."""
+    if head.startswith(b"\x89PNG") and b"acTL" in head[:head.find(b"IDAT")]:
+        return "an animated PNG"
+    if head[8:16] == b"WEBPVP8X" and head[20] & 2:
+        return "an animated WebP"
+    return None
+
+
 def head_of(path: Path) -> bytes:
     """Raises OSError."""
     with open(path, "rb") as file:

@@ -22,6 +22,10 @@ _USUAL = tuple(Fraction(rate) for rate in (24, 25, 30, 48, 50, 60, 100, 120, 15,
     Fraction(1000 * rate, 1001) for rate in (24, 30, 48, 60, 120))
 
 
+_MOST = 0.9
+"""Share of the distances that make a rate the usual one: two seconds of pictures may lack some for a hiccup of 0.2."""
+
+
 class TimesGoBackError(Exception):
     """ticks: of the latest picture before which one is shown that comes behind it in the file."""
 
@@ -119,7 +123,8 @@ def without_stragglers(pts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """rate: average pictures a second. variable: not evenly spaced. last: ticks that the last picture is shown."""
+    """rate: usual pictures a second, or on average where none is usual. variable: not evenly spaced. last: ticks that
+    the last picture is shown."""
 
     rate: Fraction
     variable: bool
@@ -130,18 +135,37 @@ def pace_of(pts: NDArray[np.int64], time_base: Fraction, said: list[Fraction], l
     """pts: rising. said: rates that the file names, the most trusted first. last: ticks, 0 where nothing says.
 
     A rate fits where every picture lies within a tick of it, or within a millisecond, because many clips have once been
-    in Matroska, which counts in those.
+    in Matroska, which counts in those. Then what the file says is often worked out from rounded times (989/33 in FLV
+    for 30000/1001), and a rate that cameras use is believed first. Where no rate fits because pictures are missing, the
+    usual distance says it.
     """
     if len(pts) < 2:
         rate = next((one for one in said if one > 0), Fraction(25))
         return Pace(rate, False, last or max(round(1 / rate / time_base), 1))
     measured = Fraction(len(pts) - 1, int(pts[-1] - pts[0])) / time_base
-    near = [rate for rate in (*said, *sorted(_USUAL, key=lambda one: abs(one - measured)), measured)
-            if abs(rate - measured) <= measured / 50]
-    for rate in near:
+    for rate in _near(measured, said, rounded=time_base >= MILLI):
         if _fits(pts, time_base, rate):
             return Pace(rate, False, last or round(1 / rate / time_base))
-    return Pace(measured.limit_denominator(100_000), True, last or int(pts[-1] - pts[-2]))
+    return Pace(_most_often(pts, time_base, said) or measured.limit_denominator(100_000), True,
+                last or int(pts[-1] - pts[-2]))
+
+
+def _near(measured: Fraction, said: list[Fraction], *, rounded: bool) -> list[Fraction]:
+    """The rates that may be meant, the likeliest first. rounded: times are in milliseconds or coarser."""
+    usual = sorted(_USUAL, key=lambda one: abs(one - measured))
+    first = [rate for rate in said if rate in _USUAL] + usual if rounded else []
+    return [rate for rate in (*first, *said, *usual, measured) if abs(rate - measured) <= measured / 50]
+
+
+def _most_often(pts: NDArray[np.int64], time_base: Fraction, said: list[Fraction]) -> Fraction | None:
+    """The rate of which nine distances in ten are, to a tick or a millisecond; None where there is none."""
+    steps = np.diff(pts)
+    middle = 1 / (Fraction(float(np.median(steps))) * time_base)
+    slack = max(1.0, float(MILLI / time_base))
+    for rate in _near(middle, said, rounded=True):
+        if np.mean(np.abs(steps - float(1 / rate / time_base)) <= slack) >= _MOST:
+            return rate
+    return None
 
 
 def _fits(pts: NDArray[np.int64], time_base: Fraction, rate: Fraction) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from pipeline.clips import faults, sequences, tags
 from pipeline.clips.clip import Clip, Track
 from pipeline.clips.ends import is_cut_off
 from pipeline.clips.identity import id_of_file, id_of_files
-from pipeline.clips.kinds import gif_pictures, head_of, is_clip, kind_of
+from pipeline.clips.kinds import gif_pictures, head_of, is_clip, kind_of, moving_picture
 from pipeline.clips.opening import Kind, decoder_of, opened, picture_streams
 from pipeline.clips.packets import (
     MILLI,
@@ -41,6 +42,10 @@ MOST_PIXELS = 16_384
 
 MOST_RATE = 1000
 """Most pictures a second: what high-speed cameras write as their playback rate; more is a broken header."""
+
+_LACK_SECONDS, _LACK_FRAMES = 0.2, 3
+"""What must be missing of a length that is said, in seconds and in usual distances: programs count a last picture's
+length or do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,7 @@ def _source_of(path: Path, name: str, shown: str) -> _Source:
         if kind is None:
             raise faults.unknown(shown)
         if kind == "picture" or (kind == "gif" and gif_pictures(path) < 2):
-            raise InputError(f"{shown} is a still picture.", subject=shown, code="INPUT.IS_PICTURE",
-                             remedy=f"A clip is wanted here: {faults.KINDS}.")
+            raise faults.picture(shown, moving_picture(head_of(path)))
         return _Source(path, name, shown, "gif" if kind == "gif" else "file", id_of_file(path, status.st_size),
                        status.st_size)
     except OSError as error:
@@ -285,6 +289,8 @@ def _ends_short(found: Packets, container: InputContainer, stream: Any, source: 
     says so and holds fewer pictures than the header says, or a shorter time."""
     if found.torn or source.kind != "file":
         return False
+    if _lacks(found, container, stream):
+        return True
     if found.error is None and not is_cut_off(source.path):
         return False
     if stream.frames:
@@ -293,3 +299,27 @@ def _ends_short(found: Packets, container: InputContainer, stream: Any, source: 
         return True
     end = (max(found.pts) + found.durations[-1]) * Fraction(stream.time_base or 1)
     return end < Fraction(container.duration, 1_000_000) - 2 * MILLI
+
+
+def _lacks(found: Packets, container: InputContainer, stream: Any) -> bool:
+    """Whether Matroska says that its pictures last longer: behind damage, the file is read on silently from where the
+    next cluster is found, and a last cluster is lost without a word. Its tag DURATION is the track's own (mkvmerge and
+    ffmpeg write it); the whole file's length may be that of another track."""
+    if "matroska" not in container.format.name or not found.pts or container.duration is None:
+        return False
+    whole = Fraction(container.duration, 1_000_000)
+    said = _clock_of(stream.metadata.get("DURATION", ""))
+    if said is None and len(container.streams) == 1:
+        said = whole
+    if said is None or said > whole + 2 * MILLI:  # left by an earlier program, of a longer file
+        return False
+    base = Fraction(stream.time_base or MILLI)
+    end = (max(found.pts) + found.durations[-1]) * base
+    step = float(np.median(np.diff(np.sort(found.pts)))) * float(base) if len(found.pts) > 1 else 0.0
+    return float(said - end) > max(_LACK_SECONDS, _LACK_FRAMES * step)
+
+
+def _clock_of(words: str) -> Fraction | None:
+    """Seconds of `00:01:02.003000000`; None of anything else."""
+    said = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", words)
+    return int(said[1]) * 3600 + int(said[2]) * 60 + Fraction(said[3]) if said else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from fractions import Fraction
 
 import av
@@ -13,7 +13,7 @@ import numpy as np
 from models.errors import LikenessError, MediaError
 from pipeline.clips import faults, sequences
 from pipeline.clips.clip import Clip
-from pipeline.clips.decoding import BrokenError, GoesBackError, LateError, Numbered, decoded
+from pipeline.clips.decoding import BrokenError, GoesBackError, LateError, Numbered, TroubleError, decoded
 from pipeline.clips.faults import MediaDamaged
 from pipeline.clips.planes import ClipFrame, frame_of
 
@@ -49,10 +49,11 @@ def read_frames(clip: Clip, start: int, stop: int | None, *, threads: int = 0,
                 raise _damaged(clip, at) from error
             back = 1 if back == 0 else None
         except BrokenError as error:
-            # With several threads a decoder loses pictures before the damage too: one alone says where it is.
-            if threads == 1:
+            # With several threads a decoder loses pictures before the damage too, and a pass that began behind its
+            # keyframe gives none at all: only one thread, from a keyframe earlier, says where it is.
+            if threads == 1 and back != 0:
                 raise _damaged(clip, at) from error
-            threads, back = 1, 0
+            threads, back = 1, back if back is None else 1
         except GoesBackError as error:
             raise faults.back_in_time(clip.name, _seconds(clip, max(at - 1, 0))) from error
         except (av.FFmpegError, OSError) as error:
@@ -84,7 +85,18 @@ def _damaged(clip: Clip, index: int) -> MediaError:
     """Damage, or that the file is not there any more as it was."""
     if not _is_whole(clip):
         return faults.gone(clip.name)
+    with suppress(TroubleError, av.FFmpegError, OSError), closing(_from_next_keyframe(clip, index)) as later:
+        for one in later:
+            _compare(clip, one)
+            break
     return MediaDamaged(clip.name, int(clip.pts[index]), _seconds(clip, index))
+
+
+def _from_next_keyframe(clip: Clip, index: int) -> Generator[Numbered, None, None]:
+    """Where files were put one behind the other, their seam looks like damage, but what follows is another clip."""
+    behind = clip.keyframes[clip.keyframes > clip.pts[index]]
+    if len(behind):
+        yield from decoded(clip, int(np.searchsorted(clip.pts, behind[0])), clip.frames, threads=1)
 
 
 def _is_whole(clip: Clip) -> bool:

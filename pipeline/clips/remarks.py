@@ -54,8 +54,9 @@ def _of_time(clip: Clip, heard: Heard, lost: int, cut: bool) -> Iterator[Remark]
         yield Remark("CLIP.HOLE", f"Has a hole of {float(seconds):.2f} s at {clock(at)}{more}: the picture before it "
                      "stands still there.", {"at": float(at), "seconds": float(seconds), "holes": len(holes)})
     if clip.variable and not (holes and _is_even_else(clip)):
-        yield Remark("CLIP.VARIABLE", f"Its pictures are not evenly spaced, {float(clip.rate):.2f} a second on "
-                     "average; each keeps its time.", {"rate": float(clip.rate)})
+        average = clip.frames / float(clip.duration)
+        yield Remark("CLIP.VARIABLE", f"Its pictures are not evenly spaced, {average:.2f} a second on average; each "
+                     "keeps its time.", {"rate": average})
     start = clip.seconds(int(clip.pts[0]))
     late = start - min(heard.begins, start) if heard.begins is not None else Fraction(0)
     if late >= _LATE:

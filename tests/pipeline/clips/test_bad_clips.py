@@ -83,6 +83,17 @@ def test_still_pictures_are_told_from_clips(tmp_path: Path) -> None:
         assert refused(written(tmp_path / "a.mp4", m.coded(format))).code == "INPUT.IS_PICTURE"
 
 
+@pytest.mark.parametrize("format", ["PNG", "WebP"])
+def test_animated_pictures_are_called_what_they_are(format: str, tmp_path: Path) -> None:
+    pictures = [Image.fromarray(np.full((32, 32, 3), 80 * n, np.uint8)) for n in range(3)]
+    pictures[0].save(tmp_path / "a", format.lower(), save_all=True, append_images=pictures[1:], duration=100)
+    error = refused(tmp_path / "a")
+    assert error.code == "INPUT.IS_PICTURE"
+    assert f"an animated {format}" in error.message
+    pictures[0].save(tmp_path / "a", format.lower())
+    assert "a still picture" in refused(tmp_path / "a").message
+
+
 def test_missing_folders_pipes_and_devices(tmp_path: Path) -> None:
     assert refused(tmp_path / "nowhere.mp4").code == "INPUT.MISSING"
     assert refused(tmp_path / "no_%04d.png").code == "INPUT.MISSING"
@@ -206,6 +217,48 @@ def test_damage_in_the_middle_is_placed_and_nothing_before_it_is_lost(codec: str
     assert [frame.index for frame in read_frames(clip, int(clip.pts[30]), None)] == list(range(30, 40))
 
 
+@pytest.mark.parametrize("ending", [".ts", ".mkv", ".avi", ".mp4"])
+def test_the_place_of_the_damage_is_the_same_wherever_reading_begins_before_it(ending: str, tmp_path: Path) -> None:
+    path = make(tmp_path / f"a{ending}", options=GOPS, **SMALL)
+    data = noise_in(path, 23) if ending != ".ts" else nothing_in_the_middle(path)
+    clip = open_clip(written(tmp_path / f"b{ending}", data))
+    assert "CLIP.CUT_OFF" not in [note.code for note in clip.notes]
+    good, damage = count(clip)
+    assert 12 < good < 30
+    for first in range(good):
+        seen: list[int] = []
+        with pytest.raises(MediaDamaged) as caught:
+            seen.extend(frame.index for frame in read_frames(clip, int(clip.pts[first]), None, threads=first % 2))
+        assert (seen, caught.value.ticks) == (list(range(first, good)), damage.ticks)
+
+
+def nothing_in_the_middle(path: Path) -> bytes:
+    """A transport stream of which six packets have become empty."""
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 376 * 188
+    for at in range(middle, middle + 6 * 188, 188):
+        data[at:at + 188] = b"\x47" + bytes(187)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("tagged", [True, False])
+def test_an_end_that_matroska_loses_silently_is_missed(tagged: bool, tmp_path: Path) -> None:
+    data = bytearray(make(tmp_path / "a.mkv", "mjpeg", pix_fmt="yuvj420p", sound=1.6 if tagged else None,
+                          **SMALL).read_bytes())
+    if not tagged:
+        assert data.count(b"DURATION") == 1
+        data = data.replace(b"DURATION", b"DURATIOX")
+    assert not open_clip(written(tmp_path / "b.mkv", bytes(data))).notes
+    with av.open(str(tmp_path / "a.mkv")) as file:
+        places = [packet.pos or 0 for packet in file.demux(video=0) if packet.size]
+    data[places[20] - 8:places[39] + 50] = bytes(places[39] - places[20] + 58)
+    clip = open_clip(written(tmp_path / "b.mkv", bytes(data)))
+    assert "CLIP.CUT_OFF" in [note.code for note in clip.notes]
+    good, damage = count(clip)
+    assert good == 20
+    assert (damage.ticks - int(clip.pts[0])) * clip.time_base == Fraction(20, 25)
+
+
 def noise_in(path: Path, hit: int) -> bytes:
     """The file with most of one packet's bytes changed."""
     data = path.read_bytes()
@@ -236,6 +289,17 @@ def test_a_clip_that_changes_its_size_says_when(tmp_path: Path) -> None:
     assert "0:00.800" in caught.value.message
     assert "160 x 96" in caught.value.message
     assert "192 x 96" in caught.value.message
+
+
+def test_a_size_that_changes_at_a_seam_of_two_files_is_no_damage(tmp_path: Path) -> None:
+    one = make(tmp_path / "one.ts", options={"bf": "0"}, **SMALL).read_bytes()
+    two = make(tmp_path / "two.ts", size=(192, 96), frames=20, ticks=list(range(40, 60)),
+               options={"bf": "0"}).read_bytes()
+    clip = open_clip(written(tmp_path / "a.ts", one + two))
+    with pytest.raises(LikenessError) as caught:
+        list(read_frames(clip, int(clip.pts[0]), None))
+    assert caught.value.code == "MEDIA.SIZE_CHANGES"
+    assert "0:01.600" in caught.value.message
 
 
 def test_times_that_go_back_are_refused(tmp_path: Path) -> None:
