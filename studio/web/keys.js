@@ -65,7 +65,12 @@
       }
       if (key === "b") { event.preventDefault(); held = true; L.showOriginal(true); return; }
       const move = transport[event.key.length === 1 ? key : event.key];
-      if (move && !(event.key.length > 1 && usesArrows(event.target))) { event.preventDefault(); move(event.shiftKey); return; }
+      if (move && !(event.key.length > 1 && usesArrows(event.target))) {
+        event.preventDefault();
+        if (key !== "p") L.closeSpan();
+        move(event.shiftKey);
+        return;
+      }
     }
     if (event.key === " " && board()) {
       // Space presses a button that was reached by keyboard; after a click it shows the original instead.

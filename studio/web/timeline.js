@@ -49,7 +49,7 @@
       element.addEventListener("pointercancel", stop, { once: true });
       move(event.clientX);
     });
-    const scrub = (x) => player.seek(frameAtX(x));
+    const scrub = (x) => { L.closeSpan(); player.seek(frameAtX(x)); };
     [ruler, strip, head, ...outside].forEach((element) => drag(element, scrub));
 
     // In and out: dragged, or moved frame by frame with the arrow keys.

@@ -119,7 +119,7 @@ def test_a_source_on_a_person_gives_a_frame_a_moving_preview_and_an_estimate(tab
 
 
 def test_sliders_edit_the_segment_under_the_playhead(tab: TabSession, clip: Path) -> None:
-    swapped(tab, clip)
+    open_here(tab, clip)
     c = tab.clip
     assert views.chain(tab)["segment"] is None
     do(tab, do="split", frame=18)
