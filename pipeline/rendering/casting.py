@@ -23,8 +23,13 @@ class Casting:
 
     @property
     def hides(self) -> bool:
+        """Whether anything is to be unrecognisable: somebody, or a box drawn by hand."""
+        return bool(self.recipe.covers) or self.hides_people
+
+    @property
+    def hides_people(self) -> bool:
         """Whether anybody is to be unrecognisable: then everyone is covered who is not surely somebody else."""
-        return bool(self.recipe.covers) or any(isinstance(c, Anonymise) for c in self._choices())
+        return any(isinstance(choice, Anonymise) for choice in self._choices())
 
     @property
     def knows(self) -> bool:
@@ -37,7 +42,7 @@ class Casting:
 
     def is_hidden(self, number: int) -> bool:
         """Whether the person of this number (0: nobody known) is to be unrecognisable."""
-        if number == 0 and self.hides:
+        if number == 0 and self.hides_people:
             return True
         return isinstance(self.recipe.choice_for(number), Anonymise)
 

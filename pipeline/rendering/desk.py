@@ -27,7 +27,7 @@ from pipeline.pictures.preview import Encoded
 from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Person, Recipe, Span
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
-from pipeline.rendering.part import Drawer, Tally, Work, render_part
+from pipeline.rendering.part import SCAN_SECONDS, Drawer, Tally, Work, render_part
 from pipeline.rendering.plan import PlannedPart, make_plan, ticks_of
 from pipeline.rendering.request import ClipRequest
 from pipeline.rendering.run import render_clip
@@ -202,11 +202,18 @@ class Desk:
         part = PlannedPart(1, int(clip.pts[first]), stop, first, frames, middle.effects, middle.touched, "trial")
         work = self._work(recipe, clip, sources, output, recipe.output.clip, check)
         marks: list[float] = []
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
             render_part(work, part, Path(folder) / "trial.nut", check=check,
                         tell=lambda _frame: marks.append(time.monotonic()))
         # From frame to frame: starting takes time that a long render spends once.
         pace = (marks[-1] - marks[0]) / (len(marks) - 1) if len(marks) > 2 else 0.1
+        if work.casting.hides and marks:
+            # Where somebody is hidden, a part is looked at before it is drawn, with what lies round it.
+            roll = 2 * round(SCAN_SECONDS * clip.rate)
+            a_look = (marks[0] - began) / min(frames + roll, clip.frames)
+            mean = plan.frames / len(plan.parts)
+            pace += a_look * min(mean + roll, clip.frames) / mean
         self._learn(recipe, clip, pace)
         return pace
 

@@ -62,7 +62,7 @@ class Doubt:
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
     """covers: by frame number, those of the part only. doubts: in order of time. followed: what the follower said of
-    each of the part's frames."""
+    each frame that was looked at."""
 
     covers: Mapping[int, tuple[Cover, ...]]
     doubts: tuple[Doubt, ...] = ()
@@ -85,10 +85,11 @@ class _Seen:
 
 def scan_part(
     frames: Iterable[Looked], stack: FaceStack, *, people: Sequence[Person], search: Search, rate: Fraction,
-    keep: Callable[[FollowedFace], bool], drawn: Sequence[DrawnFace], first: int, last: int,
+    keep: Callable[[FollowedFace], bool] | None, drawn: Sequence[DrawnFace], first: int, last: int,
 ) -> Scan:
     """frames: in order, without gaps: the part, and what there is before and behind it to look at (about two seconds
-    are worth having). keep: whether somebody may be seen; asked with `sure` saying whether the recogniser is. drawn:
+    are worth having). keep: whether somebody may be seen; asked with `sure` saying whether the recogniser is; None
+    where everybody may, and drawn boxes alone are covered. drawn:
     from `drawn_faces`. first, last: numbers of the part's first and last frame.
 
     Small grey pictures of all the frames are held in memory (0.23 MB each at 16:9).
@@ -96,19 +97,19 @@ def scan_part(
     seen = _look(frames, stack, people, search, rate)
     if not seen.greys:
         return Scan({})
-    strands, doubts = _strands(seen, keep, stack.recogniser.same_person)
+    strands, doubts = ([], []) if keep is None else _strands(seen, keep, stack.recogniser.same_person)
     hidden = [strand for strand in strands if not strand.kept]
     _carry_on(hidden, strands, seen)
     per_second = max(float(rate), 1.0)
     doubts += _bridge(hidden, seen, per_second)
     doubts += _over_the_border(hidden, seen, first, last)
     covers = _covers(hidden, drawn, first, last)
-    doubts += _faint(seen, strands, drawn, per_second)
+    if keep is not None:
+        doubts += _faint(seen, strands, drawn, per_second)
     doubts += [Doubt(*span, "ANONYMISE.GAP", "The head in the drawn box was lost here; the box stays where it was.")
                for one in drawn for span in one.lost_between(first, last)]
     doubts.sort(key=lambda doubt: (doubt.first, doubt.last, doubt.code))
-    inner = {index: faces for index, faces in seen.followed.items() if first <= index <= last}
-    return Scan(covers, tuple(dict.fromkeys(doubts)), inner)
+    return Scan(covers, tuple(dict.fromkeys(doubts)), seen.followed)
 
 
 def unseen_words(stack: FaceStack) -> Remark:

@@ -89,3 +89,14 @@ def times_of(path: Path) -> list[Fraction]:
 def packets_of(path: Path, kind: str = "audio") -> list[bytes]:
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(**{kind: 0}) if packet.size]
+
+
+def bgr_of(path: Path) -> list[Pixels]:
+    """Every decoded frame as BGR."""
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    with av.open(str(path)) as container:
+        return dict(container.metadata)

@@ -23,7 +23,7 @@ from pipeline.rendering import plan as plans
 from pipeline.rendering.ledger import finished_parts, parts_folder
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.door.conftest import WEBUI, Call
-from tests.door.making import face_clip, packets_of, planes_of, times_of, write_clip
+from tests.door.making import bgr_of, face_clip, packets_of, planes_of, read_tags, times_of, write_clip
 
 Door = Callable[..., Call]
 LOSSLESS = ("--codec", "ffv1")
@@ -151,6 +151,49 @@ def test_a_box_drawn_by_hand_hides_what_the_detector_does_not_see(call: Door, tm
         assert (after[:10] == before[:10]).all()
     late = call("render", "--target", still, "--output", tmp_path / "o.mkv", "--cover", "100,60,80,100")
     assert (late.code, "does not say when" in late.last) == (2, True)
+
+
+@pytest.fixture(scope="session")
+def vanishing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty frames of the astronaut; from the thirtieth on a dark bar comes down over her face, and stays."""
+    folder = tmp_path_factory.mktemp("vanishing")
+    frames = [frame.copy() for frame in bgr_of(face_clip(folder / "whole.mp4", 60))]
+    for number, frame in enumerate(frames[30:], 1):
+        frame[:min(24 * number, 210), 90:240] = 40
+    return write_clip(folder / "clip.mp4", frames, gop=60)
+
+
+def test_a_doubtful_span_holds_an_anonymised_clip_until_somebody_looked(call: Door, vanishing: Path, tmp_path: Path,
+                                                                        ) -> None:
+    out = tmp_path / "out.mp4"
+    words = ["render", "--target", vanishing, "--output", out, "--map", "others=solid", "--json"]
+    held = call(*words)
+    assert (held.code, held.data["error"]["code"]) == (1, "ANONYMISE.DOUBTFUL"), held.err
+    doubts = held.data["error"]["doubts"]
+    assert doubts
+    assert all(1.0 < doubt["stop"] <= 2.4 for doubt in doubts), doubts
+    assert (out.exists(), finished_parts(out)) == (False, 1)
+    accepted = [word for doubt in doubts for word in ("--accept", f"{doubt['start']:.2f}-{doubt['stop']:.2f}")]
+    some = call(*words, "--resume", *accepted[:-2])
+    assert some.data["error"]["code"] == "ANONYMISE.DOUBTFUL"
+    done = call(*words, "--resume", *accepted)
+    assert done.code == 0, done.err
+    assert done.data["parts"] == {"rendered": 0, "reused": 1}
+    assert "ANONYMISE.UNSEEN" in [note["code"] for note in done.data["notes"]]
+    before, after = bgr_of(vanishing), bgr_of(out)
+    # The face lies round (160, 120) and is covered while it can be seen, and a while longer.
+    for number in range(34):
+        assert np.abs(after[number][90:150, 130:190].astype(int) - before[number][90:150, 130:190]).mean() > 15, number
+    assert not any(key in read_tags(out) for key in ("title", "artist", "comment", "location"))
+
+
+def test_a_drawn_box_alone_leaves_the_faces_that_are_found(call: Door, tmp_path: Path) -> None:
+    clip, out = face_clip(tmp_path / "clip.mp4", 12), tmp_path / "out.mkv"
+    done = call("render", "--target", clip, "--output", out, *LOSSLESS, "--cover", "4,150,40,60@0.2=solid", "--json")
+    assert done.code == 0, done.err
+    touched = np.any([a != b for a, b in zip(planes_of(clip), planes_of(out), strict=True)], axis=0)[:240]
+    assert touched[150:200, 10:40].all()
+    assert not touched[:, 110:].any()
 
 
 @pytest.mark.usefixtures("short_parts")

@@ -167,8 +167,11 @@ def test_another_rate_has_ticks_of_its_own_and_the_same_one_is_none() -> None:
 
 
 def test_options_say_quality_speed_and_hdr() -> None:
-    assert dict(settled("out.mp4").options) == {"crf": "18", "preset": "medium"}
-    assert dict(settled("out.mp4", {"crf": 23, "speed": "veryfast"}).options) == {"crf": "23", "preset": "veryfast"}
+    def plain(options: tuple[tuple[str, str], ...]) -> dict[str, str]:
+        return {name: value for name, value in options if name != "x264-params"}  # what the processor wants besides
+
+    assert plain(settled("out.mp4").options) == {"crf": "18", "preset": "medium"}
+    assert plain(settled("out.mp4", {"crf": 23, "speed": "veryfast"}).options) == {"crf": "23", "preset": "veryfast"}
     hevc = dict(settled("out.mp4", colour=PQ, mastering=Mastering(MASTER, LIGHT), **DEEP).options)
     assert f"master-display={MASTER}" in hevc["x265-params"]
     assert "max-cll=1000,400" in hevc["x265-params"]
@@ -177,7 +180,7 @@ def test_options_say_quality_speed_and_hdr() -> None:
     assert "L(1000.0000,0.0001)" in av1["svtav1-params"]
     assert "content-light=1000,400" in av1["svtav1-params"]
     assert dict(settled("out.avi").options)["bf"] == "0"
-    assert dict(settled("out.mp4", fields="bottom").options)["x264-params"] == "bff=1"
+    assert dict(settled("out.mp4", fields="bottom").options)["x264-params"].split(":")[-1] == "bff=1"
 
 
 # The tables
