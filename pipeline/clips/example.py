@@ -29,6 +29,8 @@ Warp = NDArray[np.float64]
 SIZE = (1280, 720)
 RATE = 30
 SECONDS = 6
+GOP = 15
+"""Frames from keyframe to keyframe: so few that browsers scrub the clip itself, and nobody waits for a proxy."""
 CUT = 93
 """First frame of the second shot."""
 
@@ -211,6 +213,7 @@ def _write(path: Path, size: tuple[int, int], frames: int, cut: int) -> None:
         context = video.codec_context
         context.thread_count = 1
         context.time_base = Fraction(1, RATE)
+        context.gop_size = GOP
         context.colorspace = context.color_primaries = context.color_trc = 1  # BT.709
         context.color_range = 1
         sound = container.add_stream("aac", rate=44100, options={"flags": "+bitexact"})
