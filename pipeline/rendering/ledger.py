@@ -29,7 +29,8 @@ LEDGER, LOCK = "ledger.json", "lock"
 class DonePart:
     """What is known of a finished part. file: its name in the folder. frames: pictures in it. changed: of which any
     pixel was touched. people: frames in which each number's face was changed. remarks: by number. seconds: it took.
-    damaged: the tick up to which the clip could be read, where it is damaged in this part."""
+    damaged: the tick up to which the clip could be read, where it is damaged in this part. empty: nothing of it is
+    shown, because the output has fewer pictures a second."""
 
     key: str
     file: str
@@ -41,6 +42,7 @@ class DonePart:
     doubts: tuple[Doubt, ...] = ()
     ran: tuple[tuple[str, str], ...] = ()
     damaged: int | None = None
+    empty: bool = False
 
 
 def parts_folder(output: Path) -> Path:
@@ -187,4 +189,4 @@ def part_of_row(row: dict[str, Any]) -> DonePart:
         remarks={int(number): tuple(Remark(code, words, values) for code, words, values in found)
                  for number, found in row["remarks"].items()},
         doubts=tuple(Doubt(**one) for one in row["doubts"]), ran=tuple((n, v) for n, v in row["ran"]),
-        damaged=row["damaged"])
+        damaged=row["damaged"], empty=row.get("empty", False))

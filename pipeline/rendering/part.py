@@ -85,7 +85,8 @@ class Tally:
 def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[], None], tell: Tell) -> DonePart:
     """Writes the part to `path`, whole or not at all. check: called between frames; it raises to stop, and may wait.
 
-    Raises MediaDamaged where the clip is damaged and the recipe refuses that, OutputError, ProcessorError, Cancelled.
+    Raises MediaDamaged where the clip is damaged and the recipe refuses that or no frame of the part is good,
+    OutputError, ProcessorError, Cancelled.
     """
     began = time.monotonic()
     tally, damaged = Tally(), None
@@ -105,12 +106,13 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
                 tally.frames += 1
                 tell(done)
         except MediaDamaged as error:
-            if work.casting.recipe.output.clip.damaged == "refuse":
+            if work.casting.recipe.output.clip.damaged == "refuse" or not tally.frames:
                 raise
             damaged = error.ticks
     return DonePart(part.key, path.name, tally.frames, time.monotonic() - began, tally.changed, dict(tally.people),
                     {number: tuple(found.values()) for number, found in tally.remarks.items()},
-                    _doubts(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged)
+                    _doubts(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged,
+                    empty=not writer.frames)
 
 
 def _encoder(work: Work, writer: PartWriter) -> Behind[Timed]:
@@ -131,7 +133,13 @@ def _frames(work: Work, part: PlannedPart, before: int, behind: int = 0) -> Gene
     start = part.start if before == 0 else min(int(pts[max(part.first - before, 0)]), part.start)
     last = part.first + part.frames + behind
     stop = part.stop if behind == 0 or last >= len(pts) else int(pts[last])
-    yield from read_frames(work.clip, start, max(stop, part.stop))
+    try:
+        yield from read_frames(work.clip, start, max(stop, part.stop))
+    except MediaDamaged as error:
+        if error.ticks >= part.start:
+            raise
+        # In front of the span that was asked for: nobody misses anything there.
+        yield from read_frames(work.clip, part.start, max(stop, part.stop))
 
 
 class _Durations:
@@ -241,8 +249,8 @@ def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
             for frame in ahead(_frames(work, part, roll, roll)):
                 check()
                 yield frame
-        except MediaDamaged:
-            if work.casting.recipe.output.clip.damaged == "refuse":
+        except MediaDamaged as error:
+            if error.ticks < part.stop and work.casting.recipe.output.clip.damaged == "refuse":
                 raise
 
     casting = work.casting

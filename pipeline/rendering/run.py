@@ -15,6 +15,7 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
 from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
+from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
@@ -67,7 +68,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         doubts = _open_doubts(recipe, done)
         if doubts:
             raise Doubtful(clip.name, doubts, output)
-        written = replace(_join(work, plan, ledger, done, request, control), rendered=render.rendered,
+        written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
                           reused=len(done) - render.rendered)
         if kept is not None:
             for part in done:
@@ -117,7 +118,7 @@ def _settle(ledger: Ledger, plan: Plan, request: ClipRequest) -> None:
 
 @dataclass(slots=True)
 class _Render:
-    """One pass over the parts that are not done yet."""
+    """One pass over the parts that are not done yet. damaged: the tick up to which the clip can be read."""
 
     work: Work
     plan: Plan
@@ -127,6 +128,7 @@ class _Render:
     meter: Meter = field(init=False)
     states: list[PartState] = field(init=False)
     rendered: int = 0
+    damaged: int | None = None
     _pictured: float = 0.0
 
     def __post_init__(self) -> None:
@@ -134,24 +136,32 @@ class _Render:
         self.states = ["waiting"] * len(self.plan.parts)
 
     def parts(self) -> list[DonePart]:
-        """Every part, done. After a part in which the clip is damaged, none."""
+        """Every part, done. After a part in which the clip is damaged, none. Raises MediaDamaged where the recipe
+        refuses that, or nothing at all is good."""
         for place, part in enumerate(self.plan.parts):
             if self._there(part) is not None:
                 self.states[place] = "done"
                 self.meter.skip(part.frames)
         finished: list[DonePart] = []
         for place, part in enumerate(self.plan.parts):
-            done = self.ledger.get(part)
+            done = self._there(part)
             if done is None:
                 self.states[place] = "running"
                 self._tell(None)
                 path = self.ledger.folder / self.ledger.file_for(part)
-                done = render_part(self.work, part, path, check=self._check, tell=self._count)
+                try:
+                    done = render_part(self.work, part, path, check=self._check, tell=self._count)
+                except MediaDamaged as error:
+                    if not (self._up_to and finished):
+                        raise
+                    self.damaged = error.ticks
+                    break
                 self.ledger.add(done)
                 self.rendered += 1
                 self.states[place] = "done"
             finished.append(done)
             if done.damaged is not None:
+                self.damaged = done.damaged
                 break
         return finished
 
@@ -159,9 +169,17 @@ class _Render:
         found = self.ledger.get(part)
         if found is None and self.kept is not None:
             found = self.kept.take(part.key, self.ledger.folder)
-            if found is not None:
+            if found is not None and self._counts(found):
                 self.ledger.add(found)
-        return found
+        return found if found is not None and self._counts(found) else None
+
+    def _counts(self, done: DonePart) -> bool:
+        """A part that ends at damage is of no use where that is refused now."""
+        return done.damaged is None or self._up_to
+
+    @property
+    def _up_to(self) -> bool:
+        return self.work.casting.recipe.output.clip.damaged == "up_to"
 
     def _check(self) -> None:
         _stop(self.control)
@@ -216,13 +234,11 @@ def _accepted(recipe: Recipe, doubt: Doubt) -> bool:
 
 
 def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], request: ClipRequest, control: Control,
-          ) -> ClipWritten:
+          damaged: int | None) -> ClipWritten:
     states: list[PartState] = ["done"] * len(plan.parts)
     control.progress(ClipProgress("join", plan.frames, plan.frames, parts=tuple(states)))
-
-    damaged = next((part.damaged for part in done if part.damaged is not None), None)
-    joined = join(work.clip, work.encoding, [ledger.path(part) for part in done], request.output, start=plan.start,
-                  stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
+    joined = join(work.clip, work.encoding, [ledger.path(part) for part in done if not part.empty], request.output,
+                  start=plan.start, stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
                   overwrite=request.overwrite, check=lambda: _stop(control))
     people: Counter[int] = Counter()
     remarks: dict[int, dict[str, Remark]] = {}

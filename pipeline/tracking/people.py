@@ -16,7 +16,7 @@ from models.face import Face
 from models.interfaces import FaceStack, Search
 from pipeline.clips.clip import Clip
 from pipeline.clips.planes import ClipFrame
-from pipeline.clips.reader import read_frames
+from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.frame import Frame
 from pipeline.pictures.picture import Picture
 from pipeline.recipe import Looking, Person
@@ -125,18 +125,26 @@ def sample_ticks(clip: Clip, start: int, stop: int | None, samples: int) -> list
 
 
 def _sampled(clip: Clip, ticks: Sequence[int], check: Callable[[], None]) -> Iterator[ClipFrame]:
-    """The frames at these ticks. What lies between two keyframes is decoded once."""
+    """The frames at these ticks. What lies between two keyframes is decoded once. What is damaged cannot be looked at,
+    which matters only to whoever renders it. Raises MediaDamaged where not one is good."""
     runs: list[list[int]] = []
     for at in ticks:
         if runs and not ((clip.keyframes > runs[-1][-1]) & (clip.keyframes <= at)).any():
             runs[-1].append(at)
         else:
             runs.append([at])
+    seen, damage = False, None
     for run in runs:
         wanted = set(run)
-        for frame in read_frames(clip, run[0], run[-1] + 1, check=check):
-            if frame.ticks in wanted:
-                yield frame
+        try:
+            for frame in read_frames(clip, run[0], run[-1] + 1, check=check):
+                if frame.ticks in wanted:
+                    seen = True
+                    yield frame
+        except MediaDamaged as error:
+            damage = damage or error
+    if damage is not None and not seen:
+        raise damage
 
 
 def _finds(clip: Clip, stack: FaceStack, looking: Looking, start: int, stop: int | None, samples: int,

@@ -7,8 +7,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.errors import InputError
 from models.face import Box
 from pipeline.analysis import Analysis
+from pipeline.clips.containers import container_by_suffix
 from pipeline.clips.probe import is_clip
 from pipeline.engine import Engine, Rendered, Source
 from pipeline.pictures import Picture, Written, suffix_format
@@ -37,7 +39,19 @@ def render(args: Namespace, terminal: Terminal) -> int:
         from studio.commands.clips import render_clip
 
         return render_clip(args, terminal, engine, wanted)
+    if args.output.suffix and container_by_suffix(args.output.suffix) not in (None, "sequence"):
+        _check_is_picture(engine, wanted.target)
     return _render_picture(args, terminal, engine, wanted)
+
+
+def _check_is_picture(engine: Engine, path: Path) -> None:
+    """Raises what is wrong with a target that is to become a film and is neither a clip nor a picture: to hear that the
+    output is no picture would help nobody."""
+    try:
+        engine.open_clip(path)
+    except InputError as error:
+        if error.code != "INPUT.IS_PICTURE":
+            raise
 
 
 def _render_picture(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wanted) -> int:
