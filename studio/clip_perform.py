@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 MOVING = ("clip", "tray", "bar")
 EXAMPLE = "example.mp4"
+EXAMPLE_SIZE, EXAMPLE_FRAMES = (960, 540), 120
+"""Of the example clip: made in a few seconds and rendered in a quarter of a minute, and still worth looking at."""
 PROXY_EVERY = 0.4
 """Seconds between two looks at a proxy that is being made."""
 STILL_WIDTH = 1920
@@ -143,7 +145,7 @@ async def _example(c: ClipSession) -> Steps:
     def make(_: Ticket[Any]) -> None:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            example_clip(path)
+            example_clip(path, size=EXAMPLE_SIZE, frames=EXAMPLE_FRAMES, cut=EXAMPLE_FRAMES // 2)
 
     made: list[None] = []
     async for step in run(c, "making_example", make, made, "example"):
