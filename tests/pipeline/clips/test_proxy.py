@@ -196,6 +196,14 @@ def test_sound_stays_in_step_with_the_pictures(tmp_path: Path, first: int, click
     assert max(abs(a - b) for a, b in zip(found, clicks, strict=True)) < 0.006
 
 
+def test_a_name_like_an_address_is_a_file_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "plain.mp4", frames=25, sound=1.0).rename(tmp_path / "http:clip.mp4")
+    monkeypatch.chdir(tmp_path)
+    proxy = make_proxy(open_clip(Path("http:clip.mp4")), tmp_path / "proxy.mp4")
+    assert [stream.type for stream in av.open(str(proxy)).streams] == ["video", "audio"]
+    assert len(times_of(proxy)) == 25
+
+
 def test_a_proxy_that_is_stopped_leaves_nothing(tmp_path: Path) -> None:
     clip = open_clip(make(tmp_path / "a.mp4", frames=40))
     seen: list[float] = []
