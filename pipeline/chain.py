@@ -34,6 +34,7 @@ from processors.batches import (
     SourceFace,
     Template,
 )
+from processors.blenders.edges import mix
 from processors.context import Context
 from processors.params import ProcessorParams
 from processors.registry import Registry
@@ -183,7 +184,7 @@ def _run_layer(run: _Run[C], jobs: Sequence[FaceJob], layer: Sequence[Step]) -> 
     for patch in batch:  # one by one: faces may overlap, and each is laid on what the one before left
         if patch.pixels is patch.crop.pixels:
             continue  # nobody changed it: it must not be blended with itself, which rounds
-        piece = lay(run.draft.frame, patch, native=isinstance(shape, Native))
+        piece = lay(run.draft.frame, patch, native=isinstance(shape, Native), tight=closing is None)
         if piece.mask.size and piece.mask.any():
             region = _blend(closing, piece, ctx)
             run.draft.write(region.rect, region.pixels, region.mask)
@@ -232,15 +233,13 @@ def _run_patches(run: _Run[C], step: Step, batch: PatchBatch) -> PatchBatch:
 
 def _blend(step: Step | None, piece: Lay, ctx: Context) -> Region:
     if step is None:
-        alpha = piece.mask[..., None]
-        mixed = piece.background + (piece.pixels.astype(np.float32) - piece.background) * alpha
-        return Region(mixed.astype(np.float32), piece.rect, piece.mask)
+        return Region(mix(piece.background, piece.pixels, piece.mask), piece.rect, piece.mask)
     batch: LayBatch = (piece,)
     made: RegionBatch = _call(step, batch, ctx)
     region = made[0] if len(made) == 1 else None
     if region is None or region.pixels.shape != piece.pixels.shape or region.mask.shape != piece.mask.shape:
         raise _broken(step, "it did not give one region of the size that it was handed")
-    if not (np.isfinite(region.pixels).all() and np.isfinite(region.mask).all()):
+    if not all(array.dtype == np.uint8 or np.isfinite(array).all() for array in (region.pixels, region.mask)):
         raise _broken(step, "it gave pixels or a mask that are not finite")
     return replace(region, rect=piece.rect)
 

@@ -42,7 +42,7 @@ def _cut_native(frame: Canvas, face: Face, margin: float) -> Crop:
 def _cut_aligned(frame: Canvas, face: Face, template: Template) -> Crop:
     matrix = similarity(five_points(face.points), np.array(template.points) * template.size)
     # Only the rectangle that the crop shows is read, so that a face in a large picture costs what the face costs.
-    rect = _covering(matrix, template.size, template.size)
+    rect = _covering(matrix, Rect(0, 0, template.size, template.size))
     back = compose(matrix, np.array([[1.0, 0.0, rect.x0], [0.0, 1.0, rect.y0]]))
     flags = cv2.INTER_AREA if scale_of(matrix) < 1 else cv2.INTER_CUBIC
     pixels = np.asarray(cv2.warpAffine(frame.region(rect), back, (template.size, template.size), flags=flags,
@@ -52,10 +52,11 @@ def _cut_aligned(frame: Canvas, face: Face, template: Template) -> Crop:
     return Crop(pixels, matrix, transform(face.points, matrix), face, inside)
 
 
-def _covering(matrix: Matrix, width: int, height: int) -> Rect:
-    """Whole frame pixels that a width x height crop touches, with a margin of one crop pixel (without it the edge of
+def _covering(matrix: Matrix, part: Rect) -> Rect:
+    """Whole frame pixels that a part of a crop touches, with a margin of one crop pixel (without it the edge of
     large faces is wrong: the crop's outer pixels reach half a crop pixel over its outer centres)."""
-    corners = np.array([[-1.0, -1.0], [width, -1.0], [width, height], [-1.0, height]])
+    low, high = (part.x0 - 1.0, part.y0 - 1.0), (float(part.x1), float(part.y1))
+    corners = np.array([low, [high[0], low[1]], high, [low[0], high[1]]])
     corners = transform(corners, invert(matrix))
     (x0, y0), (x1, y1) = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
     return Rect(int(x0), int(y0), int(x1) + 1, int(y1) + 1)
@@ -109,9 +110,9 @@ def _warp_mask(mask: Mask, matrix: Matrix, width: int, height: int) -> Mask:
     return np.clip(warped, 0, 1, out=warped)
 
 
-def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
+def lay(frame: Canvas, patch: Patch, native: bool, tight: bool = False) -> Lay:
     """A patch brought back to the frame's pixels. native: its crop is only shifted and turned, so that its pixels come
-    back bit for bit."""
+    back bit for bit. tight: no further than its mask reaches; blenders may want to see what is round it."""
     mask = _default_mask(patch) if patch.mask is None else patch.mask
     matrix = patch.crop.matrix
     height, width = patch.pixels.shape[:2]
@@ -119,8 +120,13 @@ def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
         rect = _native_rect_of(patch.crop)
         turn = patch.crop.face.turn
         pixels, mask = np.rot90(patch.pixels, turn), np.rot90(mask, turn)
+        if tight:
+            reach = _reach(mask)
+            inner = np.s_[reach.y0:reach.y1, reach.x0:reach.x1]
+            pixels, mask = pixels[inner], mask[inner]
+            rect = Rect(rect.x0 + reach.x0, rect.y0 + reach.y0, rect.x0 + reach.x1, rect.y0 + reach.y1)
     else:
-        rect = _covering(matrix, width, height)
+        rect = _covering(matrix, _reach(mask) if tight else Rect(0, 0, width, height))
         size = (rect.x1 - rect.x0, rect.y1 - rect.y0)
         back = compose(np.array([[1.0, 0.0, -rect.x0], [0.0, 1.0, -rect.y0]]), invert(matrix))
         pixels = _warp_larger(patch.pixels, back, size)
@@ -131,6 +137,12 @@ def lay(frame: Canvas, patch: Patch, native: bool) -> Lay:
     return Lay(frame.region(clipped) if _area(clipped) else pixels[:0, :0], np.ascontiguousarray(pixels[inner]),
                np.ascontiguousarray(mask[inner], np.float32), clipped,
                patch.crop.face.points - [clipped.x0, clipped.y0], patch.crop.face.eye_distance)
+
+
+def _reach(mask: Mask) -> Rect:
+    """The smallest rectangle that holds all of the mask that is above 0."""
+    x, y, width, height = cv2.boundingRect(np.asarray(mask > 0, np.uint8))
+    return Rect(x, y, x + width, y + height)
 
 
 def _area(rect: Rect) -> int:

@@ -32,6 +32,11 @@ class View:
     def square(self) -> bool:
         return self.wide == self.width
 
+    @property
+    def plain(self) -> bool:
+        """Whether the stored picture is the upright one, pixel by pixel."""
+        return self.square and self.turn == 0
+
     def stored_rect(self, rect: Rect) -> Rect:
         """The stored pixels that a rectangle of the upright picture shows; with pixels that are not square, one more on
         each side, which interpolation looks at."""
