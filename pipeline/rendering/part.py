@@ -183,22 +183,25 @@ class Drawer:
     @property
     def pre_roll(self) -> int:
         """Frames that are looked at before the part's first."""
-        return PRE_ROLL if self._follower is not None else 0
+        if not self._chained:
+            return 0
+        return WARM_UP if self._follower is None else PRE_ROLL
 
     def look(self, frame: ClipFrame) -> None:
         """A frame of the pre-roll."""
-        if self._follower is None:
-            return
-        everyone = [followed.face for followed in self._follower.step(frame).faces]
+        everyone = [followed.face for followed in self._followed(frame)]
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
             run_chain(frame, self._casting.jobs(everyone), self._steps, self._ctx, self._seed, everyone)
+
+    def _followed(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
+        if self._follower is not None:
+            return self._follower.step(frame).faces
+        return self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
 
     def draw(self, frame: ClipFrame) -> ClipFrame:
         canvas, touched = frame, False
         if self._chained:
-            faces = self._follower.step(frame).faces if self._follower is not None else \
-                self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
-            canvas, touched = self._chain(frame, faces)
+            canvas, touched = self._chain(frame, self._followed(frame))
         if self.scan is not None:
             canvas, covered = self._cover(canvas, self.scan.covers.get(frame.index, ()))
             touched |= covered
@@ -254,9 +257,13 @@ def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
                 raise
 
     casting = work.casting
+
+    def keep(face: FollowedFace) -> bool:
+        return face.sure and not casting.is_hidden(face.face.number)
+
     return scan_part(looked(), work.stack, people=casting.recipe.people, search=work.search, rate=work.clip.rate,
-                     keep=lambda face: face.sure and not casting.is_hidden(face.face.number), drawn=work.drawn,
-                     first=part.first, last=part.first + part.frames - 1)
+                     keep=keep if casting.hides_people else None, drawn=work.drawn, first=part.first,
+                     last=part.first + part.frames - 1)
 
 
 def _doubts(clip: Clip, scan: Scan | None) -> tuple[Doubt, ...]:

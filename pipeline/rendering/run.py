@@ -65,7 +65,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         render = _Render(work, plan, ledger, control, kept)
         done = render.parts()
         _check_changed(clip, plan, done, ledger)
-        doubts = _open_doubts(recipe, done)
+        doubts = _open_doubts(recipe, done, *(float((tick - int(clip.pts[0])) * clip.time_base)
+                                              for tick in (plan.start, plan.stop)))
         if doubts:
             raise Doubtful(clip.name, doubts, output)
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
@@ -211,10 +212,12 @@ def _check_changed(clip: Clip, plan: Plan, done: Sequence[DonePart], ledger: Led
                      remedy="Look harder (--look small,turned), or draw a box over a head that is to be hidden.")
 
 
-def _open_doubts(recipe: Recipe, done: Sequence[DonePart]) -> tuple[Doubt, ...]:
-    """Doubtful spans that nobody let pass; neighbours of one kind across parts count once."""
+def _open_doubts(recipe: Recipe, done: Sequence[DonePart], start: float, stop: float) -> tuple[Doubt, ...]:
+    """Doubtful spans that nobody let pass, of what was rendered; neighbours of one kind across parts count once."""
     found: list[Doubt] = []
-    for doubt in sorted((d for part in done for d in part.doubts), key=lambda d: (d.code, d.start)):
+    inside = (replace(d, start=max(d.start, start), stop=min(d.stop, stop)) for part in done for d in part.doubts
+              if d.start < stop and d.stop > start)
+    for doubt in sorted(inside, key=lambda d: (d.code, d.start)):
         if found and found[-1].code == doubt.code and doubt.start <= found[-1].stop + 1e-3:
             found[-1] = Doubt(doubt.code, found[-1].start, max(doubt.stop, found[-1].stop), found[-1].words)
         else:
