@@ -12,7 +12,7 @@ from models.arrays import Matrix, Pixels
 from models.face import Box, Face
 from models.geometry import invert, transform
 from models.interfaces import Detection, FaceStack, Search
-from pipeline.tracking.flow import WORK, moved_box, scaling
+from pipeline.tracking.flow import WORK, halved, moved_box, scaling
 
 Kind = Literal["quick", "full"]
 
@@ -78,7 +78,7 @@ def look_for(stack: FaceStack, grey: Pixels, look: Look, kind: Kind) -> list[Sig
 def _sightings(stack: FaceStack, grey: Pixels, scale: float, search: Search) -> list[Sighting]:
     height, width = grey.shape
     shape = (max(round(width * scale), 1), max(round(height * scale), 1))
-    part = grey if scale == 1 else np.asarray(cv2.resize(grey, shape, interpolation=cv2.INTER_AREA), np.uint8)
+    part = grey if scale == 1 else _resized(grey, shape, scale)
     across, down = width / shape[0], height / shape[1]
     return [Sighting(Box(d.box.x0 * across, d.box.y0 * down, d.box.x1 * across, d.box.y1 * down), d.score, d.turn)
             for d in stack.detector.detect(part, search)]
@@ -112,7 +112,24 @@ def _cut(grey: Pixels, box: Box, scale: float, margin: float) -> tuple[Pixels, M
     x0, y0 = min(max(int(box.x0 - spare), 0), width - 2), min(max(int(box.y0 - spare), 0), height - 2)
     x1, y1 = max(min(int(box.x1 + spare) + 1, width), x0 + 2), max(min(int(box.y1 + spare) + 1, height), y0 + 2)
     scale = min(scale, 4096 / max(x1 - x0, y1 - y0))
+    # Whole blocks, so that it can be halved: a few pixels less to spare.
+    block = 1 << _halvings(scale)
+    x1, y1 = x1 - (x1 - x0) % block, y1 - (y1 - y0) % block
     shape = (max(round((x1 - x0) * scale), 2), max(round((y1 - y0) * scale), 2))
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    part = np.asarray(cv2.resize(grey[y0:y1, x0:x1], shape, interpolation=flags), np.uint8)
+    part = _resized(grey[y0:y1, x0:x1], shape, scale)
     return part, scaling(shape[0] / (x1 - x0), shape[1] / (y1 - y0), x0, y0)
+
+
+def _halvings(scale: float) -> int:
+    """How often a picture that is scaled can be halved first and still be larger than what is wanted."""
+    return max(int(np.log2(1 / scale)), 0)
+
+
+def _resized(grey: Pixels, shape: tuple[int, int], scale: float) -> Pixels:
+    """To (width, height), which is about `scale` times as large. Halved first, four times as fast, where its sides are
+    whole blocks: else the last pixels of an odd side would be left out."""
+    halvings = _halvings(scale)
+    if grey.shape[0] % (1 << halvings) == 0 == grey.shape[1] % (1 << halvings):
+        grey = halved(grey, halvings)
+    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, shape, interpolation=flags), np.uint8)

@@ -15,21 +15,21 @@ from pipeline.recipe import Output, Recipe, RunEffects, Segment, input_of, make_
 from pipeline.rendering.control import Control
 from pipeline.rendering.request import ClipRequest
 from pipeline.rendering.run import render_clip
-from processors.blenders.feather import Feather
+from processors.masks.ellipse import Ellipse
 from processors.registry import Registry
 
 
 def likeness_loop(clip: Path, output: Path, twins: Twins) -> Loop:
-    """One effect on a network of the bench's own and a soft edge, on everybody."""
+    """One swapper on a network of the bench's own and a soft oval, on everybody."""
     sessions = SessionManager()
     stack = twin_stack(sessions, twins)
     picture, face = astronaut()
     source, = stack.recogniser.embed(picture, [face])
-    registry = Registry([twin_swapper(sessions, twins, source), Feather])
+    registry = Registry([twin_swapper(sessions, twins, source), Ellipse])
     engine = Engine(registry=registry, faces=stack)
     found = open_clip(clip)
     recipe = Recipe(target=input_of(found.id, found.name, clip), everyone=RunEffects(),
-                    segments=(Segment(effects=make_effects([SWAPPER, "feather"], registry)),),
+                    segments=(Segment(effects=make_effects([SWAPPER, "ellipse"], registry)),),
                     output=Output(clip=WRITTEN))
     request = ClipRequest(recipe=recipe, output=output, overwrite=True)
     return lambda: _rendered(engine, request, found.frames)
