@@ -164,7 +164,10 @@ class Follower:
             if near:
                 for track in near:
                     _sighted(track, sighting.score)
-            elif (face := sighting.read(self._stack, grey)).spread <= 2 * HOLD and face.eye_distance >= 4:
+                continue
+            face = sighting.read(self._stack, grey)
+            # In a clip a later frame shows it better; a frame that is looked at by itself has no other.
+            if (self._lone or face.spread <= 2 * HOLD) and face.eye_distance >= 4:
                 self._made += 1
                 self._tracks.append(_Track(self._made, replace(face, memory={}), Identity(), best=face.score))
 
