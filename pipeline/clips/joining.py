@@ -46,7 +46,7 @@ _CLASSIC_TAGS = frozenset(("title", "artist", "album_artist", "composer", "album
 
 
 @dataclass(frozen=True, slots=True)
-class ClipWritten:
+class Joined:
     """path: the output; of a sequence its pattern. bytes: its size. frames: pictures in it. sidecar: the XMP beside it,
     for containers with no place for XMP. notes: what was left out or changed on the way, in words."""
 
@@ -60,7 +60,7 @@ class ClipWritten:
 
 
 def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *, start: int, stop: int | None,
-         edit: Edit, overwrite: bool = False, check: Callable[[], None] = lambda: None) -> ClipWritten:
+         edit: Edit, overwrite: bool = False, check: Callable[[], None] = lambda: None) -> Joined:
     """Makes the output of its parts: written beside it under a hidden name and renamed when it is whole and on the
     disk, with its sidecar or not at all.
 
@@ -73,7 +73,7 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
     if encoding.container in ("gif", "sequence"):
         made = export(clip, encoding, [index_part(part, encoding) for part in parts], output, packet=packet, stop=stop,
                       overwrite=overwrite, check=check)
-        return ClipWritten(made.path, made.bytes, encoding.container, encoding.codec, made.frames, made.sidecar,
+        return Joined(made.path, made.bytes, encoding.container, encoding.codec, made.frames, made.sidecar,
                            (*notes, *_sounds_lost(clip, encoding), *_stripped(edit)))
     check_output(output, overwrite, [clip.path])
     beside = sidecar_of(output) if encoding.container == "avi" else None
@@ -94,7 +94,7 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
         raise MediaError(f"{clip.name} cannot be joined: {error}.", subject=clip.name,
                          remedy="The finished parts are kept; try another container, MKV for example.") from error
     frames = sum(len(index) for index in indexes)
-    return ClipWritten(output, size, encoding.container, encoding.codec, frames, beside,
+    return Joined(output, size, encoding.container, encoding.codec, frames, beside,
                        (*notes, *job.notes, *_stripped(edit)))
 
 

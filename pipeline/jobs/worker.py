@@ -37,15 +37,17 @@ few pages for a row's end."""
 LOOK, WRITE, BEAT = 0.1, 0.25, 1.0
 
 
-def render(job: Job, control: Control) -> JobResult:
-    """The work of every job so far. A job that is started again goes on from its finished parts."""
+def render(job: Job, control: Control, kept: Path) -> JobResult:
+    """The work of every job so far. A job that is started again goes on from its finished parts. kept: the folder in
+    which finished parts stay for renders to come."""
     from pipeline.engine import Engine
+    from pipeline.rendering.kept import KeptParts
     from pipeline.rendering.run import render_clip
 
     request = ClipRequest.model_validate_json(job.request)
     if job.attempts > 1:
         request = request.model_copy(update={"resume": True})
-    return result_of(render_clip(Engine(), request, control))
+    return result_of(render_clip(Engine(), request, control, kept=KeptParts(kept)))
 
 
 def result_of(written: ClipWritten) -> JobResult:
@@ -138,8 +140,9 @@ class Desk:
             self._shown = self._held
 
 
-def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
-    """One job. work: what is done, for tests. Returns the exit code; 0 where the job's end is in its row."""
+def main(argv: Sequence[str] | None = None, *, work: Work | None = None) -> int:
+    """One job. work: what is done instead of a render, for tests. Returns the exit code; 0 where the job's end is in
+    its row."""
     args = _parse(argv)
     stopping = threading.Event()
     faulthandler.enable()
@@ -156,7 +159,8 @@ def main(argv: Sequence[str] | None = None, *, work: Work = render) -> int:
     state: State = "done"
     result, fault = None, None
     try:
-        result = work(job, desk.control)
+        # Where the command line keeps them too: beside the jobs in the data folder.
+        result = work(job, desk.control) if work else render(job, desk.control, args.jobs.parent / "parts")
     except Cancelled:
         state = "cancelled" if desk.cancelled else "interrupted"
     except BaseException as error:

@@ -24,6 +24,8 @@ QUIET = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     # insightface and others draw nothing on a screen; without this matplotlib may look for one.
     "MPLBACKEND": "Agg",
+    # SVT-AV1 tells its settings on stderr, where only our own words belong; 1: errors alone.
+    "SVT_LOG": "1",
 }
 
 Command = Callable[[Namespace, Terminal], int]

@@ -19,7 +19,7 @@ from models.arrays import Pixels
 from pipeline.clips.clip import Clip, Colour, Fields, Mastering, Track
 from pipeline.clips.encoding import Encoding, resolve
 from pipeline.clips.filters import Timed, filtered, rows
-from pipeline.clips.joining import ClipWritten, join
+from pipeline.clips.joining import Joined, join
 from pipeline.clips.parts import PartWriter
 from pipeline.clips.retime import Retiming, retimed
 from pipeline.pictures.picture import Edit
@@ -292,7 +292,7 @@ def describe(path: Path, footage: Footage, **changes: Any) -> tuple[Clip, Seen]:
 def render(clip: Clip, frames: Sequence[av.VideoFrame], output: Path, settings: ClipOutput = QUICK, *,
            start: int | None = None, stop: int | None = None, parts: int = 3, edit: Edit = SWAPPED,
            overwrite: bool = False, check: Callable[[], None] = lambda: None,
-           change: Callable[[Encoding], Encoding] = lambda encoding: encoding) -> tuple[Encoding, ClipWritten]:
+           change: Callable[[Encoding], Encoding] = lambda encoding: encoding) -> tuple[Encoding, Joined]:
     """What the renderer does, without any work on the pictures."""
     encoding = change(resolve(clip, output, settings))
     first = int(clip.pts[0]) if start is None else start
