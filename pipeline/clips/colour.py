@@ -45,20 +45,28 @@ def samples_of(colour: Colour, depth: int) -> tuple[float, float, float, float]:
     return 16.0 * scale, 219.0 * scale, 128.0 * scale, 224.0 * scale
 
 
+@lru_cache(maxsize=8)
 def to_bgr(colour: Colour, depth: int) -> NDArray[np.float64]:
-    """(3, 4): takes (Y, Cb, Cr, 1) in code values to B, G, R on the scale 0..255."""
+    """(3, 4): takes (Y, Cb, Cr, 1) in code values to B, G, R on the scale 0..255. Not to be written to."""
     black, reach, middle, chroma = samples_of(colour, depth)
     kr, kb = _WEIGHTS[colour.matrix]
     kg = 1 - kr - kb
     y = 255.0 / reach
     b, r = 255.0 * 2 * (1 - kb) / chroma, 255.0 * 2 * (1 - kr) / chroma
     linear = np.array([[y, b, 0.0], [y, -b * kb / kg, -r * kr / kg], [y, 0.0, r]])
-    return np.column_stack([linear, -linear @ np.array([black, middle, middle])])
+    return _fixed(np.column_stack([linear, -linear @ np.array([black, middle, middle])]))
 
 
+@lru_cache(maxsize=8)
 def from_bgr(colour: Colour, depth: int) -> NDArray[np.float64]:
-    """(3, 3): takes a difference of B, G, R (0..255) to the difference of Y, Cb, Cr in code values."""
-    return np.asarray(np.linalg.inv(to_bgr(colour, depth)[:, :3]))
+    """(3, 3): takes a difference of B, G, R (0..255) to the difference of Y, Cb, Cr in code values. Not to be written
+    to."""
+    return _fixed(np.asarray(np.linalg.inv(to_bgr(colour, depth)[:, :3]), np.float64))
+
+
+def _fixed(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    matrix.setflags(write=False)
+    return matrix
 
 
 def shown_curve(transfer: Transfer) -> Floats:

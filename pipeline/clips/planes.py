@@ -32,8 +32,8 @@ Floats = NDArray[np.float32]
 QUALITY = 90
 """Of pictures for screens: no block shows at twice the size."""
 
-_BAND = 1 << 19
-"""Bytes of a piece of a rectangle in float32: a quarter of what a core keeps for itself on common processors."""
+_BAND = 1 << 20
+"""Bytes of a piece of a rectangle in float32: half of what a core keeps for itself on common processors."""
 
 # HDR's wide primaries (BT.2020) on a screen of BT.709: ITU-R BT.2087, for B, G, R.
 _TO_709 = np.array([[1.1187, -0.1006, -0.0182], [-0.0083, 1.1329, -0.1246], [-0.0728, -0.5876, 1.6605]], np.float32)
