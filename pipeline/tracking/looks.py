@@ -129,7 +129,9 @@ def _resized(grey: Pixels, shape: tuple[int, int], scale: float) -> Pixels:
     """To (width, height), which is about `scale` times as large. Halved first, four times as fast, where its sides are
     whole blocks: else the last pixels of an odd side would be left out."""
     halvings = _halvings(scale)
-    if grey.shape[0] % (1 << halvings) == 0 == grey.shape[1] % (1 << halvings):
+    if halvings and grey.shape[0] % (1 << halvings) == 0 == grey.shape[1] % (1 << halvings):
         grey = halved(grey, halvings)
+        # Less than a half is left: every pixel is still seen.
+        return np.asarray(cv2.resize(grey, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
     flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(grey, shape, interpolation=flags), np.uint8)
