@@ -158,7 +158,6 @@ class Follower:
 
     def _look_again(self, frame: Looked, grey: Pixels, kind: Kind) -> None:
         """The detector's word on the tracks that there are, and new tracks for what is not one yet."""
-        self._confirm(grey, self._tracks)
         for sighting in look_for(self._stack, grey, self._look, kind):
             near = [track for track in self._tracks if track.face.box.overlap(sighting.box) > _ONE_FACE]
             if near:
@@ -170,6 +169,8 @@ class Follower:
             if (self._lone or face.spread <= 2 * HOLD) and face.eye_distance >= 4:
                 self._made += 1
                 self._tracks.append(_Track(self._made, replace(face, memory={}), Identity(), best=face.score))
+        # Asked about singly where the look over the frame did not show them: small ones, faint ones.
+        self._confirm(grey, [track for track in self._tracks if not track.seen])
 
     def _confirm(self, grey: Pixels, tracks: Sequence[_Track]) -> None:
         for track in tracks:
