@@ -157,6 +157,10 @@ class _Render:
                         raise
                     self.damaged = error.ticks
                     break
+                except OutputError as error:
+                    if error.code == "DISK.FULL":  # pictures are written whole or not; of a clip there is something
+                        error.remedy = "Free some space, then go on (--resume): finished parts are kept."
+                    raise
                 self.ledger.add(done)
                 self.rendered += 1
                 self.states[place] = "done"

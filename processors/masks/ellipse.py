@@ -53,8 +53,9 @@ def ellipse_mask(crop: Crop, params: Ellipse.Params) -> Mask:
     half_height = length * (1 + _FOREHEAD) / 2 * params.height
     centre = chin + up * (length * (1 + _FOREHEAD) * (0.5 + params.rise))
     centre = centre + across * ((side.max() + side.min()) / 2 - centre @ across)
-    rows, columns = np.mgrid[:crop.pixels.shape[0], :crop.pixels.shape[1]].astype(np.float32)
-    dx, dy = columns - np.float32(centre[0]), rows - np.float32(centre[1])
+    # A row and a column: sums of them fill the crop.
+    rows, columns = (np.arange(side, dtype=np.float32) for side in crop.pixels.shape[:2])
+    dx, dy = (columns - np.float32(centre[0]))[None], (rows - np.float32(centre[1]))[:, None]
     u = (dx * across[0] + dy * across[1]) / np.float32(max(half_width, 1e-3))
     v = (dx * up[0] + dy * up[1]) / np.float32(max(half_height, 1e-3))
     radius = cv2.magnitude(u.astype(np.float32), v.astype(np.float32))

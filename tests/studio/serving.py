@@ -24,6 +24,7 @@ from studio.settings import Settings
 from studio.tabs import Tabs
 
 PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 """Milliseconds that a condition may take on a busy machine; a free one needs a tenth."""
 
 

@@ -283,6 +283,7 @@ def test_a_bad_clip_is_said_in_words_and_its_name_is_no_markup(studio: Studio, t
     bad.write_bytes(b"no clip at all")
     with studio.page() as page:
         page.click("#tab-clip")
+        page.wait_for_function("window.Likeness.views.clip.rev >= 2")  # the studio knows which screen is shown
         drop(page, bad, "#clip", "<b onmouseover=alert(1)>x.mp4")
         notice = page.locator("#clip .notice")
         expect(notice).to_contain_text("<b onmouseover=alert(1)>x.mp4")
