@@ -20,10 +20,11 @@ def slots(before: Fraction | None, here: Fraction, after: Fraction | None, end: 
     they are sparse no picture is shown more than half an output frame before its time. The whole is as long as the span
     to half an output frame. Neighbours alone decide, so parts of a clip fit together.
     """
-    first = 0 if before is None else math.ceil(_from(before, here, fps) * fps)
-    stop = math.ceil((end - 1 / (2 * fps) if after is None else _from(here, after, fps)) * fps)
-    if before is None and after is None:
-        stop = max(stop, 1)  # a clip of one picture keeps it, however short
+    last = end - 1 / (2 * fps)  # where the span is over, to half an output frame
+    first = 0 if before is None else math.ceil(min(_from(before, here, fps), last) * fps)
+    stop = math.ceil((last if after is None else min(_from(here, after, fps), last)) * fps)
+    if before is None:
+        stop = max(stop, 1)  # a span keeps one picture, however short it is
     return range(max(first, 0), max(stop, first, 0))
 
 
