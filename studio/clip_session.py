@@ -227,8 +227,7 @@ class ClipSession(Project):
     def edit(self, action: Any) -> bool:
         clip = self.clip
         if clip is not None and (changed := self._clip_edit(action, clip)) is not None:
-            merge = type(action).__name__ if isinstance(action, actions.Trim | actions.MoveSplit) else None
-            self.put(changed, merge)
+            self.put(changed, self._merged(action, changed))
             return True
         if isinstance(action, actions.Close):
             self.put(self.recipe.model_copy(update={"target": None, "cast": {}, "people": ()}))
@@ -257,6 +256,15 @@ class ClipSession(Project):
         else:
             return None
         return recipe.model_copy(update={"segments": now})
+
+    def _merged(self, action: Any, changed: Recipe) -> str | None:
+        """The word under which one step takes in its neighbours: nudges of one handle are undone together, those of
+        two one after the other."""
+        if isinstance(action, actions.MoveSplit):
+            return f"split {action.segment}"
+        if isinstance(action, actions.Trim):
+            return "trim start" if changed.trim.start != self.recipe.trim.start else "trim stop"
+        return None
 
     def _trim(self, action: actions.Trim, clip: Clip) -> Span:
         """At least one frame is left."""

@@ -14,6 +14,17 @@ from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 
 
+LONG_TIMEOUT = 1500
+"""Seconds that a test of the long tier may take on a busy machine, where it names no other time; see pyproject.toml for
+the quick ones."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT))
+
+
 def package_file(package: str, name: str) -> Path:
     """A file of an installed package, found without importing it."""
     spec = find_spec(package)
