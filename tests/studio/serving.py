@@ -6,7 +6,9 @@ import contextlib
 import os
 import shutil
 import socket
+import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,6 +60,9 @@ class Studio:
             page.goto(self.address)
             expect(page.locator("#state")).to_be_visible(timeout=PATIENCE)
             yield page
+        except Exception:
+            print(f"{page.url} showed:\n{page.inner_text('#frame')}\nThreads: {_threads()}")  # where a test failed
+            raise
         finally:
             context.close()
 
@@ -67,6 +72,13 @@ class Studio:
     def foreign_requests(self) -> list[str]:
         mine = urlsplit(self.address).netloc
         return [url for url in self.requests if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != mine]
+
+
+def _threads() -> str:
+    """Where every thread of this process is: the studio's work is done in some of them."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "\n".join(f"{names.get(ident)}: {''.join(traceback.format_stack(frame, 6))}"
+                     for ident, frame in sys._current_frames().items())
 
 
 @contextlib.contextmanager
