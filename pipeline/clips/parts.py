@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.errors import MediaError, OutputError
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
+from pipeline.clips.priority import usual_priority
 from pipeline.pictures import atomic
 
 _BUFFER = 1 << 20
@@ -85,7 +86,8 @@ class PartWriter:
             context.flags |= _INTERLACED
             context.field_order = _FIELD_ORDER[encoding.fields]
         try:
-            context.open()
+            with usual_priority():
+                context.open()
         except av.FFmpegError as error:
             raise self._refused(error) from error
         return stream

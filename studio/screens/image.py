@@ -49,6 +49,9 @@ def build(tabs: Tabs, settings: Settings) -> None:
         tab = found or tabs.ended()  # the page is older than this server
         async for names in perform(tab, event._data):
             yield show(tab, names)
+        # Gradio sends an event's last answer once more when the event ends. By then another event may have told more,
+        # and the page would see the old view only, where both come in one go.
+        yield {part: gr.skip() for part in parts.values()}
 
     def end(request: gr.Request) -> None:
         tabs.close(str(request.session_hash))

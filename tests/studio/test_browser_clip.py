@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from pipeline.jobs.job import JobFault
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.studio.clips import FRAMES, SIZE
-from tests.studio.hands import drop, slide
+from tests.studio.hands import drop, slide, take
 from tests.studio.serving import Studio
 
 pytestmark = [pytest.mark.usefixtures("no_complaints"),
@@ -82,6 +82,7 @@ def test_the_main_job_from_drop_to_downloaded_file(studio: Studio, clip: Path, t
         result_at(page, 27)
         expect(page.locator("#clip-frame")).to_have_text("frame 27")
         expect(page.locator("#clip-face-2")).to_be_visible()
+        take(page, "clip")
         page.keyboard.press("p")
         expect(page.locator("#clip-span")).to_be_visible(timeout=LONG)
         page.wait_for_function("document.querySelector('#clip-span').readyState >= 2")
@@ -283,7 +284,6 @@ def test_a_bad_clip_is_said_in_words_and_its_name_is_no_markup(studio: Studio, t
     bad.write_bytes(b"no clip at all")
     with studio.page() as page:
         page.click("#tab-clip")
-        page.wait_for_function("window.Likeness.views.clip.rev >= 2")  # the studio knows which screen is shown
         drop(page, bad, "#clip", "<b onmouseover=alert(1)>x.mp4")
         notice = page.locator("#clip .notice")
         expect(notice).to_contain_text("<b onmouseover=alert(1)>x.mp4")

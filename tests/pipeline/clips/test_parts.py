@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -47,6 +48,20 @@ def test_every_tick_comes_back(container: str, codec: str, pix_fmt: str, base: F
         first = next(packet for packet in part.demux(video=0) if packet.size)
         assert first.is_keyframe
     assert seen.frames
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root on Linux is given such priority")
+def test_an_av1_encoder_takes_no_priority_over_the_rest_of_the_machine(shot: tuple[Footage, Path], tmp_path: Path,
+                                                                       ) -> None:
+    clip, _ = describe(shot[1], shot[0])
+    settings = ClipOutput(codec="av1", speed="ultrafast")
+    with PartWriter(tmp_path / "a.part", resolve(clip, "mp4", settings), clip) as writer:
+        for number in range(8):
+            writer.write(picture(shot[0], number), number, 1)
+        threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
+        assert len(threads) > 8, "the encoder's own are among them"
+        assert {os.sched_getscheduler(thread) for thread in threads} == {os.SCHED_OTHER}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_pictures_that_are_not_ready_are_refused(shot: tuple[Footage, Path], tmp_path: Path) -> None:
