@@ -292,7 +292,9 @@ class Maker:
         if self.error is not None:
             raise self.error
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(b"x" * 1000)
+        staged = path.with_suffix(".part")
+        staged.write_bytes(b"x" * 1000)
+        staged.replace(path)  # there at once and whole, as a real one
         self.made.append(clip.id)
         return path
 
