@@ -90,10 +90,15 @@ def make_job_router(tabs: Tabs) -> APIRouter:
 
     @router.get("/jobs/{tab_id}")
     async def jobs(tab_id: str, since: int = -1) -> dict[str, Any]:
-        queue = _tab(tabs, tab_id).machine.jobs
+        tab = tabs.get(tab_id)
+        if tab is None:
+            raise HTTPException(404)
+        queue = tab.machine.jobs
+        told = dict(tab.told)
         revision = await _asked(queue.revision)
         trouble = queue.trouble
-        view: dict[str, Any] = {"revision": revision, "trouble": None if trouble is None else trouble.message}
+        view: dict[str, Any] = {"revision": revision, "trouble": None if trouble is None else trouble.message,
+                                "told": told}
         if revision == since:
             return view
         rows = await _asked(queue.list)

@@ -40,6 +40,7 @@ class TabSession(Project):
         super().__post_init__()
         self.previews: Newest[tuple[Rendered, Encoded]] = Newest(self.worker)
         self._views = itertools.count(1)
+        self.told: dict[str, int] = {}
         self.clip = ClipSession(self.engine, self.worker, self.folder / "clip", self.id, numbers=self.numbers,
                                 machine=self.machine)
 
@@ -83,9 +84,12 @@ class TabSession(Project):
         """Whether the result that is shown is the present recipe's."""
         return self.rendered_for == self.wanted
 
-    def next_view(self) -> int:
-        """Grows with every look at the tab, so that a page can tell an old view from a new one."""
-        return next(self._views)
+    def next_view(self, parts: tuple[str, ...]) -> int:
+        """Grows with every look at the tab, so that a page can tell an old view from a new one. parts: of the screen,
+        that are told."""
+        number = next(self._views)
+        self.told.update(dict.fromkeys(parts, number))
+        return number
 
     def keep_picture(self, picture: Picture) -> None:
         self.pictures[picture.id] = picture

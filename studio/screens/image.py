@@ -38,7 +38,7 @@ def build(tabs: Tabs, settings: Settings) -> None:
         makers = {"bar": lambda: views.bar(tab, settings), "people": lambda: views.people(tab),
                   "viewer": lambda: views.viewer(tab), "chain": lambda: views.chain(tab),
                   "clip": lambda: views.clip(tab), "tray": lambda: views.tray(tab)}
-        number = tab.next_view()
+        number = tab.next_view(names)
         return {parts[name]: {"rev": number, **makers[name]()} for name in names}
 
     def begin(request: gr.Request) -> dict[Any, Any]:

@@ -75,7 +75,11 @@
   };
   L.redraw = () => Object.keys(L.places).forEach(L.draw);
   // Asks the studio to do something; see studio/actions.py for what there is.
-  L.ask = (what) => { L.places.bar?.trigger("submit", what); L.pulse?.(); };
+  L.ask = (what) => {
+    L.places.bar?.trigger("submit", what);
+    L.pulse?.();
+    [400, 1000].forEach((wait) => setTimeout(() => L.lookAtJobs?.(), wait)); // has the answer arrived? see jobs.js
+  };
 
   L.setLanguage = (language) => {
     L.language = language;

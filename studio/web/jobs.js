@@ -22,7 +22,15 @@
     }
     timer = setTimeout(look, document.hidden ? IDLE : L.jobs.some((job) => job.state === "running" || job.state === "queued" || job.wanted !== "run") ? BUSY : IDLE);
   };
+  // Where two actions answer at once, Gradio may hand the page the older view last, and the newer one never. What the
+  // studio told one look ago has to be here by now.
+  let told = {};
+  const catchUp = (now) => {
+    if (L.screen !== "system" && Object.entries(told).some(([name, rev]) => (L.revs[name] || 0) < rev)) L.ask({ do: "screen", to: L.screen });
+    told = now;
+  };
   const take = (news) => {
+    catchUp(news.told);
     trouble = news.trouble;
     if (!news.jobs) return;
     revision = news.revision;

@@ -122,3 +122,10 @@ def test_nothing_reaches_over_the_edge_and_zoom_shows_the_pictures_own_pixels(st
             assert board["width"] == pytest.approx(wide, abs=1)
         page.keyboard.press("f")
         expect(page.locator("#zoom-fit")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_view_that_never_arrived_is_asked_for_again(studio: Studio) -> None:
+    """Two actions that answer at once may leave the page with the older view of a part."""
+    with studio.page() as page:
+        page.evaluate("Likeness.revs.chain = 0")
+        page.wait_for_function("Likeness.revs.chain > 1")

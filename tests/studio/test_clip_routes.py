@@ -165,4 +165,6 @@ def test_cards_are_sent_when_something_changed(client: TestClient, tab: TabSessi
     first = client.get(f"/jobs/{tab.id}").json()
     assert first["jobs"] == []
     again = client.get(f"/jobs/{tab.id}", params={"since": first["revision"]}).json()
-    assert again == {"revision": first["revision"], "trouble": None}
+    assert again == {"revision": first["revision"], "trouble": None, "told": {}}
+    number = tab.next_view(("clip", "bar"))
+    assert client.get(f"/jobs/{tab.id}").json()["told"] == {"clip": number, "bar": number}
