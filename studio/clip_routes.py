@@ -26,6 +26,7 @@ from studio.clip_times import time_of, times_table
 from studio.job_views import card
 from studio.media import PRIVATE
 from studio.project import short_of
+from studio.session import TabSession
 from studio.tabs import Tabs
 
 CHUNK = 1 << 20
@@ -90,11 +91,8 @@ def make_job_router(tabs: Tabs) -> APIRouter:
 
     @router.get("/jobs/{tab_id}")
     async def jobs(tab_id: str, since: int = -1) -> dict[str, Any]:
-        tab = tabs.get(tab_id)
-        if tab is None:
-            raise HTTPException(404)
-        queue = tab.machine.jobs
-        told = dict(tab.told)
+        tab = _open_tab(tabs, tab_id)
+        queue, told = tab.machine.jobs, dict(tab.told)
         revision = await _asked(queue.revision)
         trouble = queue.trouble
         view: dict[str, Any] = {"revision": revision, "trouble": None if trouble is None else trouble.message,
@@ -156,11 +154,15 @@ def _ending(name: str) -> str:
     return found.group(0).lower() if found else ""
 
 
-def _tab(tabs: Tabs, tab_id: str) -> ClipSession:
+def _open_tab(tabs: Tabs, tab_id: str) -> TabSession:
     tab = tabs.get(tab_id)
     if tab is None:
         raise HTTPException(404)
-    return tab.clip
+    return tab
+
+
+def _tab(tabs: Tabs, tab_id: str) -> ClipSession:
+    return _open_tab(tabs, tab_id).clip
 
 
 def _clip(tabs: Tabs, tab_id: str, key: str) -> Clip:

@@ -23,7 +23,8 @@ Screen = Literal["image", "clip"]
 class TabSession(Project):
     """One tab: the Image screen's picture, recipe and results, and the Clip screen's session.
 
-    screen: the one that is looked at. moved: grows when the studio and not the person changed it.
+    screen: the one that is looked at. moved: grows when the studio and not the person changed it. told: the number of
+    the last view that each part of the screen was sent, so that a page can tell whether one is missing.
     """
 
     machine: Machine = field(default_factory=Machine)
@@ -35,12 +36,12 @@ class TabSession(Project):
     saved_for: str | None = None
     screen: Screen = "image"
     moved: int = 0
+    told: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.previews: Newest[tuple[Rendered, Encoded]] = Newest(self.worker)
         self._views = itertools.count(1)
-        self.told: dict[str, int] = {}
         self.clip = ClipSession(self.engine, self.worker, self.folder / "clip", self.id, numbers=self.numbers,
                                 machine=self.machine)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -146,7 +145,7 @@ class Seeker:
                     self._changed.wait(_LOOK)
                 request, neighbour = self._request, self._neighbour()
                 if self._closing or (request is None and neighbour is None):
-                    self._decoder.give_up()
+                    self._decoder.close()
                     self._kept.clear()
                     self._thread = None
                     return
@@ -162,7 +161,7 @@ class Seeker:
         except _Newer:
             return  # settled by whoever came after
         except Exception as error:  # carried to whoever waits for the frame
-            self._decoder.give_up()
+            self._decoder.close()
             fault = error
         with self._changed:
             if self._request is request:
@@ -180,7 +179,7 @@ class Seeker:
             except _Newer:
                 return
             except Exception:  # nobody waits for it; whoever does later gets the error
-                self._decoder.give_up()
+                self._decoder.close()
                 with self._changed:
                     self._kept.give_up(number)
 
@@ -260,12 +259,6 @@ class _Decoder:
         keys = self._clip.keyframes
         key = int(np.searchsorted(keys, self._clip.pts[index], "right")) - 1
         return int(np.searchsorted(self._clip.pts, keys[key])) if key >= 0 else 0
-
-    def give_up(self) -> None:
-        """Lets go of it, in whatever state it is: the thread that decodes lives on, or everybody after it would wait
-        for ever."""
-        with contextlib.suppress(Exception):
-            self.close()
 
     def close(self) -> None:
         frames, self._frames = self._frames, None

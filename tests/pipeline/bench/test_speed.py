@@ -112,7 +112,6 @@ def test_an_unknown_resolution_is_refused_by_name() -> None:
         speed(resolutions=("8K",))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there, children are not counted")
 def test_the_time_of_threads_and_of_children_that_ended_is_counted() -> None:
     burn = "import time\nwhile time.process_time() < 0.2: pass"
 
@@ -125,7 +124,8 @@ def test_the_time_of_threads_and_of_children_that_ended_is_counted() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert watch.read().cpu >= 0.38  # the system counts in steps of 0.01
+    # Windows does not tell of children; systems count in steps of up to 0.016.
+    assert watch.read().cpu >= (0.18 if sys.platform == "win32" else 0.38)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="other systems tell it through getrusage")
