@@ -213,10 +213,12 @@ class Screen(_Action):
 
 
 class At(_Action):
-    """The playhead has come to rest on a frame."""
+    """The playhead has come to rest on a frame. jump: of the last view that the page had seen: where the studio has
+    moved the playhead since, that counts."""
 
     do: Literal["at"]
     frame: int = Field(ge=0)
+    jump: int | None = None
 
 
 class Trim(_Action):

@@ -73,7 +73,7 @@ async def steps(c: ClipSession, action: Any) -> Steps:
         async for step in _estimate(c, action.output):
             yield step
     elif isinstance(action, actions.At):
-        c.at = min(action.frame, c.clip.frames - 1) if c.clip else 0
+        c.rest_at(action.frame, action.jump)
         yield ("clip", "chain", "tray", "people")
         async for step in _picture(c):
             yield step

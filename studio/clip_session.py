@@ -173,6 +173,12 @@ class ClipSession(Project):
         self.at = min(max(frame, 0), clip.frames - 1) if clip else 0
         self.jump += 1
 
+    def rest_at(self, frame: int, jump: int | None) -> None:
+        """The person's hand has left the playhead there: nothing where the studio has moved it since. jump: the last
+        move of the studio's that the page had seen."""
+        if jump is None or jump == self.jump:
+            self.at = min(frame, self.clip.frames - 1) if self.clip else 0
+
     # What was opened and found -----------------------------------------------------------------------------------
 
     def keep_clip(self, clip: Clip) -> None:

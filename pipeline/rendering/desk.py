@@ -84,7 +84,7 @@ class Desk:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._seekers: OrderedDict[tuple[str, str | None], Seeker] = OrderedDict()
+        self._seekers: OrderedDict[tuple[str, Path, str | None], Seeker] = OrderedDict()
         self._one_at_a_time = threading.Lock()
         self._drawn: OrderedDict[tuple[str, tuple[DrawnBox, ...]], tuple[DrawnFace, ...]] = OrderedDict()
         self._pace: dict[tuple[str, str], float] = {}
@@ -105,7 +105,8 @@ class Desk:
 
     def _seeker(self, clip: Clip, viewer: str | None) -> Seeker:
         gone: list[Seeker] = []
-        key = (clip.id, viewer)
+        # By its place too: the same clip may lie in two, and the one that was opened first may be deleted.
+        key = (clip.id, clip.path, viewer)
         with self._lock:
             seeker = self._seekers.pop(key, None) or Seeker(clip)
             self._seekers[key] = seeker

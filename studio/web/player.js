@@ -8,7 +8,7 @@
   // video, exact: the elements that show the stand-in and the frame. moved: called when the playhead is elsewhere;
   // seen: when what is shown has changed.
   L.makePlayer = ({ video, moved, seen }) => {
-    const state = { clip: null, frame: 0, playing: false, speed: 1, exact: null, exactFrame: null, told: null };
+    const state = { clip: null, frame: 0, playing: false, speed: 1, exact: null, exactFrame: null, told: null, jump: 0 };
     let timers = [];
     let fetching = null;
     let backwards = null;
@@ -55,7 +55,7 @@
       const { clip, frame } = state;
       if (!clip || state.playing || state.told === `${clip.key} ${frame}`) return;
       state.told = `${clip.key} ${frame}`;
-      L.ask({ do: "at", frame });
+      L.ask({ do: "at", frame, jump: state.jump });
     };
 
     const seek = (frame) => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import sys
@@ -25,6 +26,7 @@ from studio.app import create_app
 from studio.settings import Settings
 from studio.tabs import Tabs
 
+OURS = re.compile(r"/(studio|pipeline|models|processors)/")
 PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
 """Milliseconds that a condition may take on a busy machine; a free one needs a tenth."""
@@ -61,10 +63,15 @@ class Studio:
             expect(page.locator("#state")).to_be_visible(timeout=PATIENCE)
             yield page
         except Exception:
-            print(f"{page.url} showed:\n{page.inner_text('#frame')}\nThreads: {_threads()}")  # where a test failed
+            print(f"{page.url} showed:\n{_shown(page)}\n"
+                  f"The studio: {self._told()}\nWhat works:\n{_threads()}")  # where a test failed
             raise
         finally:
             context.close()
+
+    def _told(self) -> list[object]:
+        return [(tab.screen, tab.told, tab.clip.looked, tab.clip.job and tab.clip.job.stage, list(tab.clip.running))
+                for tab in list(self.tabs._by_id.values())]
 
     def _note(self, request: Request) -> None:
         self.requests.append(request.url)
@@ -74,11 +81,23 @@ class Studio:
         return [url for url in self.requests if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != mine]
 
 
+def _shown(page: Page) -> str:
+    """What the page's parts say, and which views it has seen."""
+    words = page.evaluate("[...document.querySelectorAll('#frame .lk-part')].map((e) => e.innerText).join(' | ')")
+    revs = page.evaluate("JSON.stringify([Likeness.screen, Likeness.lost, Likeness.revs, Likeness.views.clip?.busy])")
+    return f"{' '.join(words.split())[:1500]}\nviews: {revs}"
+
+
 def _threads() -> str:
-    """Where every thread of this process is: the studio's work is done in some of them."""
+    """Where the threads of this process are that run our own code, innermost line last."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return "\n".join(f"{names.get(ident)}: {''.join(traceback.format_stack(frame, 6))}"
-                     for ident, frame in sys._current_frames().items())
+    lines = []
+    for ident, frame in sys._current_frames().items():
+        ours = [f"{entry.filename.rpartition('/')[2]}:{entry.lineno} {entry.name}"
+                for entry in traceback.extract_stack(frame) if OURS.search(entry.filename)]
+        if ours:
+            lines.append(f"{names.get(ident)}: {' > '.join(ours[-4:])}")
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

@@ -118,6 +118,18 @@ def test_a_source_on_a_person_gives_a_frame_a_moving_preview_and_an_estimate(tab
     assert c.engine.open_clip(c.files[c.span.key]).frames == FRAMES, "the clip is shorter than three seconds"
 
 
+def test_a_playhead_that_the_studio_moved_is_not_moved_back_by_a_hand_that_left_it_before(
+        tab: TabSession, clip: Path) -> None:
+    open_here(tab, clip)
+    c = tab.clip
+    seen = views.clip(tab)["jump"]
+    c.go_to(12)  # as "Look at it" does
+    do(tab, do="at", frame=35, jump=seen)
+    assert c.at == 12
+    do(tab, do="at", frame=30, jump=views.clip(tab)["jump"])
+    assert c.at == 30
+
+
 def test_sliders_edit_the_segment_under_the_playhead(tab: TabSession, clip: Path) -> None:
     open_here(tab, clip)
     c = tab.clip
