@@ -41,6 +41,10 @@ class Detector(Protocol):
         """Faces in a BGR or grey (H, W) uint8 picture, boxes in its pixels, largest first, none twice."""
         ...
 
+    def side(self, search: Search) -> int | None:
+        """Pixels of a picture's longer side beyond which it sees nothing more; None where every pixel counts."""
+        ...
+
 
 class Landmarker(Protocol):
     name: str

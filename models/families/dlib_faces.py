@@ -80,6 +80,10 @@ class DlibDetector:
 
         return dlib.get_frontal_face_detector()
 
+    def side(self, search: Search) -> int | None:
+        """See `models.interfaces.Detector`."""
+        return None
+
     def detect(self, picture: Pixels, search: Search) -> list[Detection]:
         """See `models.interfaces.Detector`."""
         longer = max(picture.shape[:2])

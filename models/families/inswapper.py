@@ -53,5 +53,5 @@ class Inswapper:
     def _swap(self, crop: Pixels, identity: NDArray[np.float32]) -> Pixels:
         target = cv2.dnn.blobFromImage(crop, 1 / 255, (SIDE, SIDE), swapRB=True)
         made = self._lease.run({"target": np.asarray(target), "source": identity})[0][0]
-        levels = np.clip(made[::-1].transpose(1, 2, 0), 0, 1) * np.float32(255)
+        levels = np.clip(cv2.merge(made[::-1]), 0, 1) * np.float32(255)
         return np.ascontiguousarray(np.rint(levels) if crop.dtype == np.uint8 else levels, crop.dtype)

@@ -23,6 +23,7 @@ from pipeline.clips.ebml import ROOM, set_pixel_shape
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.exporting import export
 from pipeline.clips.marks import SENTENCE_TAG, TAG, sentence, statement
+from pipeline.clips.opening import unseen
 from pipeline.clips.parts import PartIndex, index_part, open_part, system_error
 from pipeline.clips.pixel_formats import holds
 from pipeline.clips.timeline import Timeline, timeline
@@ -151,7 +152,7 @@ class _Join:
 
     def write(self, staged: Path, packet: bytes) -> None:
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(av.open(self._clip.path)) if self._clip.kind == "file" else None
+            source = stack.enter_context(_source(self._clip)) if self._clip.kind == "file" else None
             window = _window(self._clip, self._encoding, source, self._start, self._stop)
             times = timeline(self._clip, self._encoding, self._parts, stop=self._stop, shift=_shift_of_pictures(
                 self._clip, self._encoding, window, self._start))
@@ -173,7 +174,7 @@ class _Join:
 
     def _fill(self, target: av.container.OutputContainer, source: av.container.InputContainer | None, times: Timeline,
               window: Window) -> None:
-        part = open_part(self._parts[0].path)
+        part = open_part(self._parts[0].path, self._encoding)
         with part:
             self._stream = _picture_stream(target, part.streams.video[0], self._encoding, times)
         self._carriers: list[Carrier] = []
@@ -215,7 +216,7 @@ class _Join:
         number = 0
         tick = float(times.time_base)
         for part in self._parts:
-            with open_part(part.path) as container:
+            with open_part(part.path, self._encoding) as container:
                 for packet in container.demux(container.streams.video[0]):
                     if not packet.size:
                         continue
@@ -225,6 +226,12 @@ class _Join:
                     packet.duration = int(times.durations[number])
                     yield int(times.dts[number]) * tick, packet
                     number += 1
+
+
+def _source(clip: Clip) -> av.container.InputContainer:
+    """The input, for what lies beside its pictures."""
+    headed = clip.format.startswith(("mov,", "matroska,"))  # they say at their head which streams there are
+    return av.open(clip.path, stream_options=unseen(clip.codec, clip.stream) if headed else None)
 
 
 def holds_alpha(encoding: Encoding) -> bool:

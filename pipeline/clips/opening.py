@@ -35,6 +35,13 @@ def opened(path: Path, kind: Kind) -> Iterator[InputContainer]:
         yield container
 
 
+def unseen(codec: str, stream: int) -> Any:  # PyAV's own types take such options for words
+    """Options for `av.open` with which the stream of that number is not decoded to learn about it; None where it must
+    be. ffmpeg goes through a dozen pictures for their pixel format and delay (130 to 160 ms of 4K's), and who only
+    moves packets asks neither: H.264's and H.265's own headers tell muxers what they need."""
+    return [{}] * stream + [{"skip_frame": "all"}] if codec in ("h264", "h265", "hevc") else None
+
+
 def picture_streams(container: InputContainer) -> list[av.VideoStream]:
     """The streams with moving pictures, the best first: covers and thumbnails are none. The one that the file marks as
     its default goes before larger ones."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.errors import MediaError, OutputError
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
+from pipeline.clips.opening import unseen
 from pipeline.clips.priority import usual_priority
 from pipeline.pictures import atomic
 
@@ -198,17 +199,18 @@ class PartIndex:
         return len(self.pts)
 
 
-def open_part(path: Path) -> av.container.InputContainer:
-    """Raises MediaError `PART.DAMAGED`."""
+def open_part(path: Path, encoding: Encoding | None = None) -> av.container.InputContainer:
+    """encoding: the part's, where only its packets are wanted, which opens it sooner. Raises MediaError `PART.DAMAGED`.
+    """
     try:
-        return av.open(path, "r")
+        return av.open(path, "r", stream_options=unseen(encoding.codec, 0) if encoding else None)
     except (av.FFmpegError, OSError) as error:
         raise damaged(path, str(error)) from error
 
 
 def index_part(path: Path, encoding: Encoding) -> PartIndex:
     """Reads a part's times. Raises MediaError `PART.DAMAGED` where it is not whole."""
-    with open_part(path) as container:
+    with open_part(path, encoding) as container:
         if not container.streams.video:
             raise damaged(path, "it has no pictures")
         stream = container.streams.video[0]

@@ -78,6 +78,9 @@ def open_clip(path: Path, *, name: str | None = None) -> Clip:
             found = read_packets(container, stream)
             if found.locked or "enc_key_id" in stream.metadata:  # the latter is Matroska's
                 raise faults.encrypted(shown)
+            if container.format.name.startswith("mov,") and found.error is None:
+                container.seek(0)  # its index says where that is; opening it again would cost as much as the first time
+                return _clip(source, container, stream, found, heard)
         with opened(source.path, source.kind) as container:
             return _clip(source, container, container.streams[heard.stream], found, heard)
 
@@ -184,7 +187,7 @@ def _heard_in(container: InputContainer, stream: av.VideoStream) -> Heard:
 
 
 def _clip(source: _Source, container: InputContainer, stream: Any, found: Packets, heard: Heard) -> Clip:
-    frame, whole = _first_picture(container, stream, source)
+    frame, whole = _first_picture(container, stream, found, source)
     said = [Fraction(rate) for rate in (stream.average_rate, stream.base_rate, stream.guessed_rate) if rate]
     time_base = Fraction(stream.time_base or Fraction(1, 1000))
     times = _times(found, time_base, said, frame if whole else None, source)
@@ -213,15 +216,24 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
     return remarks_on(clip, shape, heard, lost=times.lost, cut=times.ends_short or found.torn)
 
 
-def _first_picture(container: InputContainer, stream: Any, source: _Source) -> tuple[av.VideoFrame, bool]:
+def _first_picture(container: InputContainer, stream: Any, found: Packets, source: _Source,
+                   ) -> tuple[av.VideoFrame, bool]:
     """The first picture that can be decoded, and whether nothing failed before it."""
     decoder: Any = decoder_of(stream, threads=1)
     last: av.FFmpegError | None = None
-    for packet in _packets_and_end(container, stream):
+    for number, packet in enumerate(_packets_and_end(container, stream)):
         try:
-            frames = decoder.decode(packet)
+            # Where the first packet is the first picture, those behind it need not be decoded to get it out.
+            if number == 0 and packet is not None and packet.is_keyframe and packet.pts in found.pts[:1] \
+                    and packet.pts == min(found.pts):
+                frames = [*decoder.decode(packet), *decoder.decode(None)]
+                decoder.flush_buffers()
+            else:
+                frames = decoder.decode(packet)
         except (av.error.InvalidDataError, av.error.UndefinedError) as error:
             last = error
+            if number == 0:
+                decoder.flush_buffers()
             continue
         if frames:
             return frames[0], last is None

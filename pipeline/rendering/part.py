@@ -27,7 +27,7 @@ from pipeline.rendering.casting import Casting, cover_steps
 from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.ledger import DonePart
 from pipeline.rendering.plan import PlannedPart
-from pipeline.rendering.stages import Behind, ahead
+from pipeline.rendering.stages import Behind, ahead, depth_for
 from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
 from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower
 from processors.batches import Remark
@@ -48,6 +48,12 @@ class Work:
     drawn: tuple[DrawnFace, ...] = ()
     retiming: Retiming | None = None
     lone: bool = False
+
+    @property
+    def depth(self) -> int:
+        """Frames that wait between two stages."""
+        clip = self.clip
+        return depth_for(clip.stored[0] * clip.stored[1] * 3 // 2 * (1 if clip.depth <= 8 else 2))
 
     @property
     def search(self) -> Search:
@@ -93,7 +99,7 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
     draw = Drawer(work, part, tally, check) if part.touched else None
     durations = _Durations(work.clip)
     with PartWriter(path, work.encoding, work.clip) as writer, _encoder(work, writer) as out, \
-            contextlib.closing(ahead(_frames(work, part, draw.pre_roll if draw else 0))) as frames:
+            contextlib.closing(ahead(_frames(work, part, draw.pre_roll if draw else 0), work.depth)) as frames:
         try:
             for frame in frames:
                 check()
@@ -124,7 +130,7 @@ def _encoder(work: Work, writer: PartWriter) -> Behind[Timed]:
         for timed in made:
             writer.write(timed.frame, timed.ticks, timed.duration)
 
-    return Behind(consume)
+    return Behind(consume, work.depth)
 
 
 def _frames(work: Work, part: PlannedPart, before: int, behind: int = 0) -> Generator[ClipFrame, None, None]:
@@ -249,7 +255,7 @@ def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
 
     def looked() -> Generator[ClipFrame, None, None]:
         try:
-            for frame in ahead(_frames(work, part, roll, roll)):
+            for frame in ahead(_frames(work, part, roll, roll), work.depth):
                 check()
                 yield frame
         except MediaDamaged as error:

@@ -15,11 +15,19 @@ from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
-DEPTH = 4
-"""Frames that wait between two stages: enough that none waits for another's slow frame (reference: queues of 4)."""
+DEPTH, LEAST = 4, 2
+"""Frames that wait between two stages: enough that none waits for another's slow frame (reference: queues of 4); of
+large ones as many as are worth their memory."""
+WAITING = 32 << 20
+"""Bytes that may wait there: four frames of 1440p, two of 4K."""
 
 _LOOK_EVERY = 0.1
 """Seconds after which a waiting stage looks whether the other side has gone."""
+
+
+def depth_for(frame_bytes: int) -> int:
+    """How many frames of such a size may wait between two stages."""
+    return min(max(WAITING // max(frame_bytes, 1), LEAST), DEPTH)
 
 
 class _Ended:

@@ -33,7 +33,7 @@ def small(grey: Pixels) -> Pixels:
     """(h, WIDTH) uint8 of an (H, W) uint8 picture, for `likeness` and `CutTest`."""
     height, width = grey.shape[:2]
     # Most of the way by halves, which costs next to nothing.
-    grey = halved(grey, max(int(np.log2(max(width / (4 * WIDTH), 1.0))), 0))
+    grey = halved(grey, max(int(np.log2(max(width / (2 * WIDTH), 1.0))), 0))
     return np.asarray(cv2.resize(grey, (WIDTH, max(round(WIDTH * height / width), _BLOCK + 1)),
                                  interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -72,6 +72,9 @@ def look_for(stack: FaceStack, grey: Pixels, look: Look, kind: Kind) -> list[Sig
         return _sightings(stack, grey, min(1.0, QUICK / longer), Search())
     # For the second look of `small`, the detector wants the pixels that there are.
     scale = 1.0 if look.search.small else min(1.0, FULL / longer)
+    most = stack.detector.side(look.search)
+    if most is not None:
+        scale = min(scale, most / longer)
     return _sightings(stack, grey, scale, look.search)
 
 

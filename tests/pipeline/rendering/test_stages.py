@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.rendering.meter import Meter
-from pipeline.rendering.stages import Behind, ahead
+from pipeline.rendering.stages import Behind, ahead, depth_for
 
 
 @settings(max_examples=25, deadline=None)
@@ -155,3 +155,8 @@ def test_no_time_is_told_before_it_can_be_known() -> None:
         clock.now += 0.1
         meter.count()
     assert meter.eta == pytest.approx(97.0)
+
+
+@pytest.mark.parametrize(("size", "frames"), [((1, 1), 4), ((1920, 1080), 4), ((3840, 2160), 2), ((16384, 8192), 2)])
+def test_few_large_frames_wait_between_stages(size: tuple[int, int], frames: int) -> None:
+    assert depth_for(size[0] * size[1] * 3 // 2) == frames

@@ -240,6 +240,9 @@ def _blind() -> FaceStack:
         def detect(self, picture: Pixels, search: Search) -> list:  # type: ignore[type-arg]
             return []
 
+        def side(self, search: Search) -> int | None:
+            return None
+
     from dataclasses import replace
     return replace(dlib_stack(), detector=Blind())
 

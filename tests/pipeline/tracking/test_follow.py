@@ -148,6 +148,9 @@ def test_a_false_find_does_not_live_long(stack: FaceStack) -> None:
             told, self.told = self.told, True
             return [] if told else [Detection(Box(150, 90, 290, 230), 2.0)]
 
+        def side(self, search: Search) -> int | None:
+            return None
+
     by = follower(FaceStack(Once(), stack.landmarker, stack.recogniser))
     random = np.random.default_rng(1)
     noise = random.integers(0, 255, (300, 480, 3)).astype(np.uint8)
