@@ -18,12 +18,8 @@ from models.geometry import invert, similarity, transform
 # Largest eye distance in pixels at which points are followed and read (of larger faces half to all of it, so that they
 # need only be halved). Measured on two heads of 80 to 245 px, moved and noisy: jitter of .03 to .06 % at every size.
 WORK = 128.0
-# Window: a quarter of the eye distance, at most 61 pixels; three pyramid levels, the picture itself among them (study):
-# a point is found again within half an eye distance.
+# Window: a quarter of the eye distance, at most 61 pixels; three pyramid levels (study).
 _LARGEST_WINDOW, _LEVELS = 61, 3
-# Where a point's place is done: steps so small, or so many. A hundredth of a pixel in place of three is a twelfth more
-# work for errors that are the same to .0003 px (68 points on the astronaut, turned, moved, noise of 2.5 levels).
-_DONE = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.03)
 # A point has been followed where going back again ends within this share of the eye distance (study).
 _ROUND_TRIP = 0.02
 # Points that are this far from what the others do, in eye distances, do not count for the similarity of the rest.
@@ -96,7 +92,8 @@ def scaling(across: float, down: float, x: int, y: int) -> Matrix:
 def follow_points(before: Pixels, now: Pixels, points: Points, size: float) -> Flow:
     """Points followed forwards and back again. before, now: (H, W) uint8. size: eye distance in their pixels."""
     window = int(np.clip(size / 4, 7, _LARGEST_WINDOW))
-    settings = {"winSize": (window, window), "maxLevel": _LEVELS - 1, "criteria": _DONE}
+    settings = {"winSize": (window, window), "maxLevel": _LEVELS,
+                "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01)}
     start = np.asarray(points, np.float32).reshape(-1, 1, 2)
     moved, found, _ = cv2.calcOpticalFlowPyrLK(before, now, start, None, **settings)  # type: ignore[call-overload]
     back, again, _ = cv2.calcOpticalFlowPyrLK(now, before, moved, None, **settings)  # type: ignore[call-overload]
