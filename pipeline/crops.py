@@ -126,17 +126,28 @@ def lay(frame: Canvas, patch: Patch, native: bool, tight: bool = False) -> Lay:
             pixels, mask = pixels[inner], mask[inner]
             rect = Rect(rect.x0 + reach.x0, rect.y0 + reach.y0, rect.x0 + reach.x1, rect.y0 + reach.y1)
     else:
-        rect = _covering(matrix, _reach(mask) if tight else Rect(0, 0, width, height))
+        part = _grown(_reach(mask), _SPARE, width, height) if tight else Rect(0, 0, width, height)
+        rect = _covering(matrix, _reach(mask) if tight else part)
         size = (rect.x1 - rect.x0, rect.y1 - rect.y0)
-        back = compose(np.array([[1.0, 0.0, -rect.x0], [0.0, 1.0, -rect.y0]]), invert(matrix))
-        pixels = _warp_larger(patch.pixels, back, size)
-        mask = _warp_mask(mask, back, *size)
+        back = compose(np.array([[1.0, 0.0, -rect.x0], [0.0, 1.0, -rect.y0]]),
+                       compose(invert(matrix), np.array([[1.0, 0.0, part.x0], [0.0, 1.0, part.y0]])))
+        inner = np.s_[part.y0:part.y1, part.x0:part.x1]
+        pixels = _warp_larger(patch.pixels[inner], back, size)
+        mask = _warp_mask(mask[inner], back, *size)
     clipped = Rect(max(rect.x0, 0), max(rect.y0, 0), max(min(rect.x1, frame.width), max(rect.x0, 0)),
                    max(min(rect.y1, frame.height), max(rect.y0, 0)))
     inner = np.s_[clipped.y0 - rect.y0:clipped.y1 - rect.y0, clipped.x0 - rect.x0:clipped.x1 - rect.x0]
     return Lay(frame.region(clipped) if _area(clipped) else pixels[:0, :0], np.ascontiguousarray(pixels[inner]),
                np.ascontiguousarray(mask[inner], np.float32), clipped,
                patch.crop.face.points - [clipped.x0, clipped.y0], patch.crop.face.eye_distance)
+
+
+_SPARE = 3
+"""Crop pixels round the mask's reach that a cubic curve through its outermost ones looks at, and one more."""
+
+
+def _grown(rect: Rect, by: int, width: int, height: int) -> Rect:
+    return Rect(max(rect.x0 - by, 0), max(rect.y0 - by, 0), min(rect.x1 + by, width), min(rect.y1 + by, height))
 
 
 def _reach(mask: Mask) -> Rect:
