@@ -38,7 +38,7 @@ class SpeedRatio(_Model):
 
 
 class SpeedReport(_Model):
-    """frames: of each clip. runs: how often each row was measured."""
+    """frames: of each clip. runs: how often the plain loop was measured; the others twice as often."""
 
     machine: str
     encoder: str
@@ -54,7 +54,7 @@ class SpeedReport(_Model):
         ratios = [(one.resolution, _text(one.likeness_over_floor), _text(one.insightface_over_likeness),
                    _text(one.memory_over_floor_mb, 0)) for one in self.ratios]
         return "\n".join([
-            self.machine, f"{self.encoder}; each row {self.runs} times, "
+            self.machine, f"{self.encoder}; {self.runs} turns, "
             + ", ".join(f"{count} frames of {name}" for name, count in self.frames.items()), "",
             table(("resolution", "pipeline", "CPU ms a frame", "ms a frame", "peak MB", "spread"), rows), "",
             table(("resolution", "likeness / floor", "insightface / likeness", "MB over floor"), ratios)])

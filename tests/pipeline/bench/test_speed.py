@@ -62,7 +62,7 @@ def test_the_twins_find_the_clips_face(moving: Moving, tmp_path: Path) -> None:
 
 
 def test_rows_and_units(tmp_path: Path) -> None:
-    """12 frames at a tiny size, each way once, each in a process of its own."""
+    """12 frames at a tiny size, one turn, each row in a process of its own."""
     told: list[float] = []
     report = speed(resolutions=("tiny",), sizes={"tiny": (320, 180)}, frames=12, runs=1,
                    progress=lambda share, _stage: told.append(share))
@@ -71,7 +71,8 @@ def test_rows_and_units(tmp_path: Path) -> None:
     assert {"pipeline", "resolution", "twins", "cpu_ms_per_frame", "wall_ms_per_frame", "peak_rss_mb"} <= set(
         data["rows"][0])
     for row in report.rows:
-        assert (row.resolution, row.twins, row.spread) == ("tiny", "zero", 1)
+        assert (row.resolution, row.twins) == ("tiny", "zero")
+        assert row.spread == 1 if row.pipeline == "insightface" else row.spread >= 1
         assert 0.1 < row.wall_ms_per_frame < 60_000
         assert 0.1 < row.cpu_ms_per_frame < 60_000
         if sys.platform.startswith("linux"):
@@ -79,8 +80,8 @@ def test_rows_and_units(tmp_path: Path) -> None:
             assert 20 < row.peak_rss_mb < 8000
     by_way = {row.pipeline: row.cpu_ms_per_frame for row in report.rows}
     ratio, = report.ratios
-    assert ratio.likeness_over_floor == pytest.approx(by_way["likeness"] / by_way["floor"], rel=0.02)
-    assert ratio.insightface_over_likeness == pytest.approx(by_way["insightface"] / by_way["likeness"], rel=0.02)
+    assert ratio.likeness_over_floor == pytest.approx(by_way["likeness"] / by_way["floor"], rel=0.3)
+    assert ratio.insightface_over_likeness == pytest.approx(by_way["insightface"] / by_way["likeness"], rel=0.3)
     assert SpeedReport.model_validate_json(report.model_dump_json()) == report
     assert "veryfast CRF 18" in report.to_text()
     assert told == sorted(told)
@@ -95,7 +96,11 @@ def test_ratios_are_taken_between_neighbours_and_medians_between_runs() -> None:
     runs = {"likeness": measured(3, 6, 3), "insightface": measured(9, 18, 9), "floor": measured(2, 4, 2)}
     ratio = _ratio("4K", runs)  # type: ignore[arg-type]
     assert (ratio.likeness_over_floor, ratio.insightface_over_likeness, ratio.memory_over_floor_mb) == (1.5, 3, 100)
-    row = _row("floor", "4K", runs["floor"], 100)
+    # Two of the quick ones in each turn: the plain loop is compared with the one right behind it.
+    runs = {"likeness": measured(3, 4, 6, 3), "insightface": measured(9, 18), "floor": measured(2, 2, 4, 2)}
+    ratio = _ratio("4K", runs)  # type: ignore[arg-type]
+    assert (ratio.likeness_over_floor, ratio.insightface_over_likeness) == (1.5, 3)
+    row = _row("floor", "4K", measured(2, 4, 2), 100)
     assert (row.cpu_ms_per_frame, row.wall_ms_per_frame, row.peak_rss_mb, row.spread) == (20, 40, 200, 2)
 
 
