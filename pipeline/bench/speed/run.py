@@ -123,8 +123,11 @@ def _ratio(resolution: str, measured: Mapping[Way, Sequence[Measured]]) -> Speed
     first = ours[::len(ours) // len(theirs)]  # the one that followed the plain loop in each turn
     over = [one.peak - other.peak for one, other in zip(ours, least, strict=True)
             if one.peak is not None and other.peak is not None]
-    return SpeedRatio(
-        resolution=resolution,
-        likeness_over_floor=round(median(a.cpu / max(b.cpu, 1e-9) for a, b in zip(ours, least, strict=True)), 3),
-        insightface_over_likeness=round(median(a.cpu / max(b.cpu, 1e-9) for a, b in zip(theirs, first, strict=True)), 3),
-        memory_over_floor_mb=round(median(over), 1) if over else None)
+    return SpeedRatio(resolution=resolution, likeness_over_floor=_times(ours, least),
+                      insightface_over_likeness=_times(theirs, first),
+                      memory_over_floor_mb=round(median(over), 1) if over else None)
+
+
+def _times(dear: Sequence[Measured], cheap: Sequence[Measured]) -> float:
+    """How many times the CPU time of those that they were measured beside."""
+    return round(median(a.cpu / max(b.cpu, 1e-9) for a, b in zip(dear, cheap, strict=True)), 3)
