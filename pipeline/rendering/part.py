@@ -50,8 +50,8 @@ class Work:
     lone: bool = False
 
     @property
-    def depth(self) -> int:
-        """Frames that wait between two stages."""
+    def waiting(self) -> int:
+        """Frames that may wait between two stages."""
         clip = self.clip
         return depth_for(clip.stored[0] * clip.stored[1] * 3 // 2 * (1 if clip.depth <= 8 else 2))
 
@@ -99,7 +99,7 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
     draw = Drawer(work, part, tally, check) if part.touched else None
     durations = _Durations(work.clip)
     with PartWriter(path, work.encoding, work.clip) as writer, _encoder(work, writer) as out, \
-            contextlib.closing(ahead(_frames(work, part, draw.pre_roll if draw else 0), work.depth)) as frames:
+            contextlib.closing(ahead(_frames(work, part, draw.pre_roll if draw else 0), work.waiting)) as frames:
         try:
             for frame in frames:
                 check()
@@ -130,7 +130,7 @@ def _encoder(work: Work, writer: PartWriter) -> Behind[Timed]:
         for timed in made:
             writer.write(timed.frame, timed.ticks, timed.duration)
 
-    return Behind(consume, work.depth)
+    return Behind(consume, work.waiting)
 
 
 def _frames(work: Work, part: PlannedPart, before: int, behind: int = 0) -> Generator[ClipFrame, None, None]:
@@ -255,7 +255,7 @@ def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
 
     def looked() -> Generator[ClipFrame, None, None]:
         try:
-            for frame in ahead(_frames(work, part, roll, roll), work.depth):
+            for frame in ahead(_frames(work, part, roll, roll), work.waiting):
                 check()
                 yield frame
         except MediaDamaged as error:
