@@ -19,8 +19,8 @@ DEPTH, LEAST = 4, 2
 """Frames that wait between two stages: enough that none waits for another's slow frame (reference: queues of 4); of
 large ones as many as are worth their memory."""
 WAITING = 32 << 20
-"""Bytes that may wait there: four frames of 1440p, two of 4K, which take 201 MB over the floor so (four: 322 to 427, the
-same speed; `bench pipeline`)."""
+"""Bytes that may wait there: four frames of 1440p, two of 4K, which take 201 MB over the floor so (four: 322 to 427, at
+the same speed; `bench pipeline`)."""
 
 _LOOK_EVERY = 0.1
 """Seconds after which a waiting stage looks whether the other side has gone."""

@@ -19,7 +19,7 @@ from models.interfaces import Search
 from models.sessions import SessionManager
 from pipeline.bench.speed.moving import FACE_SHARE, RATE, Moving, make_clip
 from pipeline.bench.speed.report import WAYS, SpeedReport
-from pipeline.bench.speed.row import Measured, Order
+from pipeline.bench.speed.row import Measured, Order, Way
 from pipeline.bench.speed.run import _ratio, _row, run_row, speed
 from pipeline.bench.speed.twins import make_twins, twin_stack
 from pipeline.bench.speed.usage import Stopwatch, peak_mb
@@ -78,12 +78,13 @@ def test_rows_and_units(tmp_path: Path) -> None:
         if sys.platform.startswith("linux"):
             assert row.peak_rss_mb is not None
             assert 20 < row.peak_rss_mb < 8000
-    # The two runs of a quick row, from what is told of them: their mean and how far they lie apart. Figures are rounded.
+    # The two runs of a quick row, from what is told of them: their mean, and how far they lie apart.
     least = {row.pipeline: 2 * row.cpu_ms_per_frame / (1 + row.spread) for row in report.rows}
     most = {row.pipeline: least[row.pipeline] * row.spread for row in report.rows}
     ratio, = report.ratios
-    for told_ratio, dear, cheap in ((ratio.likeness_over_floor, "likeness", "floor"),
-                                    (ratio.insightface_over_likeness, "insightface", "likeness")):
+    pairs: list[tuple[float | None, Way, Way]] = [(ratio.likeness_over_floor, "likeness", "floor"),
+                                                  (ratio.insightface_over_likeness, "insightface", "likeness")]
+    for told_ratio, dear, cheap in pairs:
         assert told_ratio is not None
         assert 0.98 * least[dear] / most[cheap] <= told_ratio <= 1.02 * most[dear] / least[cheap]
     assert SpeedReport.model_validate_json(report.model_dump_json()) == report
