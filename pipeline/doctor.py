@@ -199,9 +199,21 @@ def check_data_folder(folder: Path) -> Row:
             probe.write(b"likeness")
             probe.flush()
     except OSError as error:
-        return Row("data folder", "failure", f"{folder} cannot be written: {error.strerror}.",
+        return Row("data folder", "failure", f"{folder} cannot be written: {error.strerror}{_whose(place)}.",
                    "Name another one with --data-dir or LIKENESS_DATA_DIR, or change its permissions.", values)
     return Row("data folder", "ok", f"{folder} can be written", values=values)
+
+
+def _whose(place: Path) -> str:
+    """Where a folder is somebody else's, whose: the usual fault of volumes that were mounted into a container."""
+    if not hasattr(os, "getuid"):
+        return ""
+    try:
+        owner = place.stat().st_uid
+    except OSError:
+        return ""
+    mine = os.getuid()
+    return "" if owner == mine else f" ({place} belongs to user {owner}, and this is user {mine}: chown it to {mine})"
 
 
 def check_disk(folder: Path, free: int | None = None) -> Row:

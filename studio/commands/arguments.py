@@ -7,10 +7,12 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.version import VERSION
+from studio.options import OPTIONS, Option
 
-COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench")
+COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench", "password")
 PORT = 7860
 LOOKS = ("small", "turned")
 CODECS = ("h264", "h265", "av1", "vp9", "prores", "ffv1", "gif", "png", "jpeg", "tiff")
@@ -114,12 +116,6 @@ def _looks(text: str) -> tuple[str, ...]:
     return words
 
 
-def _port(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
-    return int(text)
-
-
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
@@ -141,9 +137,31 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _serve(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=_port, metavar="N",
-                        help=f"port on this machine (default: {PORT}, or the next free one)")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    reached = parser.add_argument_group(
+        "from elsewhere", "Each of these is also a variable (LIKENESS_LISTEN, LIKENESS_PORT …) and a line of\n"
+                          "  settings.toml in the data folder (listen, port …). The flag counts before the variable,\n"
+                          "  the variable before the file; the System screen shows which it was.")
+    for option in OPTIONS:
+        more: dict[str, Any] = {"nargs": "?", "const": option.bare} if option.bare else {}
+        reached.add_argument(option.flag, dest=option.name, type=_read(option), metavar=option.metavar,
+                             help=option.help, default=None, action="append" if option.many else "store", **more)
+
+
+def _read(option: Option) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return option.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} {error}") from error
+
+    return read
+
+
+def _password(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--file", type=_file, metavar="FILE",
+                        help="take the first line of FILE as the password, instead of making one")
+    _json(parser)
 
 
 def _render(parser: argparse.ArgumentParser) -> None:
@@ -267,13 +285,14 @@ def _bench(parser: argparse.ArgumentParser) -> None:
 
 
 _ADD = {
-    "serve": ("Open the studio in your browser. Only this machine can reach it.", _serve),
+    "serve": ("Open the studio in your browser. Only this machine can reach it, unless you say otherwise.", _serve),
     "render": ("Change the faces in one picture or clip.", _render),
     "analyse": ("List the faces in a picture, or the people in a clip, with their numbers.", _analyse),
     "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
     "processors": ("List the processors and their parameters.", _json),
     "doctor": ("Check this machine; each line names its remedy.", _json),
     "bench": ("Measure quality and speed on this machine.", _bench),
+    "password": ("Make a new owner's password for a studio that others can reach, and print it.", _password),
 }
 
 _EPILOGS = {

@@ -7,7 +7,7 @@ import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event
 from types import FrameType
 
@@ -34,6 +34,7 @@ Command = Callable[[Namespace, Terminal], int]
 def main(argv: Sequence[str] | None = None) -> int:
     """One call of the program. Returns the exit code."""
     os.environ.update(QUIET)
+    _make_temporary_folder()
     args = parse(sys.argv[1:] if argv is None else argv)
     terminal = Terminal(as_json=getattr(args, "json", False))
     try:
@@ -51,6 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         # An import that is interrupted fails as if the package were broken: what the user did counts, not how it ended.
         told = KeyboardInterrupt() if terminal.stop.is_set() else error
         return report(told, terminal, data_dir=args.data_dir, debug=args.debug)
+
+
+def _make_temporary_folder() -> None:
+    """A TMPDIR that is named and not there yet: in a container it lies in the volume, which begins empty."""
+    named = os.environ.get("TMPDIR")
+    if named:
+        with suppress(OSError):  # Python looks for another place then, and says so where there is none
+            os.makedirs(named, exist_ok=True)
 
 
 @contextmanager
@@ -95,6 +104,10 @@ def command(name: str) -> Command:
         from studio.commands.judge import bench
 
         return bench
+    if name == "password":
+        from studio.commands.password import password
+
+        return password
     if name == "processors":
         from studio.commands.reference import processors
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from models.errors import LikenessError
+from studio.app import Start
 from studio.commands import serve as serving
-from studio.commands.serve import HOST, listen
+from studio.commands.serve import listen
+from studio.options import LOOPBACK as HOST
 from tests.door.conftest import Call
 
 
@@ -55,10 +57,10 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What the application was started with; it answers at once and ends by Ctrl+C."""
     seen: list[dict[str, Any]] = []
 
-    def serve_app(engine: object, listening: socket.socket, ready: Callable[[], None], data_dir: Path,
-                  **settings: Any) -> None:
-        seen.append({"port": listening.getsockname()[1], "data_dir": data_dir, **settings})
-        ready()
+    def serve_app(engine: object, listening: socket.socket, ready: Callable[[Start], None],
+                  note: Callable[[str], None], **settings: Any) -> None:
+        seen.append({"port": listening.getsockname()[1], **settings})
+        ready(Start("made-up-once", "a token") if settings["listen"] != "127.0.0.1" else Start())
         listening.close()
         raise KeyboardInterrupt
 
@@ -85,6 +87,29 @@ def test_the_address_is_told_the_browser_opened_and_the_end_is_quiet(
     assert {"faces", "providers", "disk"} <= names
     call("serve", "--no-browser")
     assert len(opened) == 1
+
+
+def test_what_listens_to_the_network_tells_addresses_and_password_and_opens_the_page_signed_in(
+        call: Callable[..., Call], served: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr(serving, "own_addresses", lambda _host: ["192.168.1.5"])
+    done = call("--data-dir", tmp_path, "serve", "--listen", "--root-path", "/faces")
+    port = served[0]["port"]
+    assert done.out.splitlines() == [
+        f"Likeness is at http://127.0.0.1:{port}/faces (Ctrl+C ends it)",
+        f"From elsewhere on the network: http://192.168.1.5:{port}",
+        "The owner's password, told this once: made-up-once"]
+    assert opened == [f"http://127.0.0.1:{port}/faces/#guest=a token"]
+    assert (served[0]["listen"], served[0]["root_path"]) == ("0.0.0.0", "/faces")
+
+
+def test_an_address_that_is_not_this_machine_s_is_said(call: Callable[..., Call], served: list[dict[str, Any]]) -> None:
+    done = call("serve", "--no-browser", "--listen", "192.0.2.77")
+    assert done.code == 1
+    assert done.last.startswith("SERVE.NO_ADDRESS: 192.0.2.77")
+    assert served == []
 
 
 def test_a_data_folder_that_cannot_be_written_is_said_before_anything_starts(
