@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.arrays import Embedding, Pixels, Points
 from models.face import Box, Face
@@ -71,6 +71,15 @@ class Recogniser(Protocol):
         ...
 
 
+@runtime_checkable
+class Resting(Protocol):
+    """What holds a model that it can let go of."""
+
+    def rest(self) -> None:
+        """Lets go of it; it is loaded anew when it is needed. Safe while others use it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FaceStack:
     """The three that together find and know faces."""
@@ -78,3 +87,9 @@ class FaceStack:
     detector: Detector
     landmarker: Landmarker
     recogniser: Recogniser
+
+    def rest(self) -> None:
+        """Lets go of the models of those that can."""
+        for part in (self.detector, self.landmarker, self.recogniser):
+            if isinstance(part, Resting):
+                part.rest()

@@ -106,6 +106,10 @@ class _Kept:
         self._items: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        with self._lock:
+            self._items.clear()
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         with self._lock:
             if key in self._items:
@@ -324,6 +328,12 @@ class Engine:
     def close(self) -> None:
         """Lets go of open decoders."""
         self.desk.close()
+
+    def rest(self) -> None:
+        """Lets go of what can be had again: models, decoders, source faces. For a studio that nobody uses just now."""
+        self.faces.rest()
+        self.desk.close()
+        self._sources.clear()
 
     def _source_faces(self, source: Source, icc: bytes | None) -> tuple[SourceFace, ...]:
         """The source's photos in the colours of a profile, each the same object for as long as it is kept."""

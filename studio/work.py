@@ -56,6 +56,14 @@ class Worker:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._lock = threading.Lock()
+        self._ended = 0
+        self.started = 0
+        """How much work was ever asked for."""
+
+    @property
+    def busy(self) -> bool:
+        return self._ended < self.started
 
     def start(self, stage: str, work: Callable[[Ticket[T]], T]) -> Ticket[T]:
         """Work that is cancelled before or while it runs ends in Cancelled, whatever it returns."""
@@ -69,7 +77,12 @@ class Worker:
                 ticket.future.set_result(result)  # type: ignore[arg-type]  # None only where cancelled
             except BaseException as error:  # carried to whoever waits for the ticket
                 ticket.future.set_exception(error)
+            finally:
+                with self._lock:
+                    self._ended += 1
 
+        with self._lock:
+            self.started += 1
         self._executor.submit(run)
         return ticket
 

@@ -74,6 +74,10 @@ class DlibDetector:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # dlib's scanner keeps scratch memory in the object
 
+    def rest(self) -> None:
+        """See `models.interfaces.Resting`."""
+        self.__dict__.pop("_detector", None)
+
     @cached_property
     def _detector(self) -> Any:
         import dlib
@@ -132,6 +136,10 @@ class DlibLandmarker:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+
+    def rest(self) -> None:
+        """See `models.interfaces.Resting`."""
+        self.__dict__.pop("_predictor", None)
 
     @cached_property
     def _predictor(self) -> Any:
@@ -242,6 +250,10 @@ class DlibRecogniser:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+
+    def rest(self) -> None:
+        """See `models.interfaces.Resting`."""
+        self.__dict__.pop("_network", None)
 
     @cached_property
     def _network(self) -> Any:
