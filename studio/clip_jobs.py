@@ -16,6 +16,7 @@ from pipeline.jobs.job import Job
 from pipeline.recipe import Recipe, Span, UseSource
 from pipeline.rendering.request import ClipRequest
 from studio import actions
+from studio.access import rights
 from studio.clip_reload import link_into, request_of, take_up
 from studio.clip_result import play
 from studio.clip_session import ClipSession
@@ -27,6 +28,8 @@ WAITING = frozenset({"queued", "running", "paused", "interrupted", "failed", "ca
 
 async def steps(c: ClipSession, action: Any) -> Steps:
     """What is asked of the queue, and of one of its jobs."""
+    if isinstance(action, actions.OfJob) and not c.visitor.owner:
+        rights.check_job(c.visitor, await asyncio.to_thread(c.machine.jobs.get, action.job), action)
     if isinstance(action, actions.Render):
         async for step in learn(c):
             yield step
@@ -97,7 +100,8 @@ def submit(c: ClipSession, output: str | None, overwrite: bool) -> str:
     folder = jobs.own_folder(id)
     try:
         recipe = carried(c.recipe, {**c.originals}, folder, c)
-        jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id)
+        jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id,
+                    submitter=c.visitor.link)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -51,9 +51,17 @@ class Machine:
     def examples(self) -> Path:
         return self.data_dir / "examples"
 
-    async def start(self) -> None:
-        """Begins to run the queue, with what earlier servers left in it."""
+    async def start(self, *, resume: bool = False) -> None:
+        """Begins to run the queue, with what earlier servers left in it. resume: what they left half done too, which
+        else waits until somebody says that it may go on."""
         await asyncio.to_thread(self.jobs.start)
+        if resume:
+            await asyncio.to_thread(self._go_on)
+
+    def _go_on(self) -> None:
+        for job in self.jobs.list():
+            if job.state == "interrupted":
+                self.jobs.ask(job.id, "go_on")
 
     def close(self) -> None:
         self.executor.shutdown(wait=False, cancel_futures=True)

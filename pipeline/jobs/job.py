@@ -84,6 +84,7 @@ class Job:
     owner, expires: who holds the lease, and until when if nothing is heard of them.
     attempts: how often it was started; above 1 it goes on from the finished parts. revision: grows with every change
     of this job; comparable among all jobs of a folder.
+    submitter: who asked for it, in words of whoever submits; empty for the machine's owner.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Job:
     expires: float | None = None
     attempts: int = 0
     revision: int = 0
+    submitter: str = ""
 
     @property
     def at_work(self) -> bool:

@@ -95,15 +95,16 @@ class Jobs:
     def new_id() -> str:
         return secrets.token_hex(8)
 
-    def submit(self, title: str, request: ClipRequest, *, id: str | None = None) -> str:
+    def submit(self, title: str, request: ClipRequest, *, id: str | None = None, submitter: str = "") -> str:
         """Queues a render; returns its id. id: from `new_id`, where files had to be put into `own_folder` first.
+        submitter: kept with the job, see there.
 
         The request's paths have to be absolute, and to be there when the job's turn comes. Raises InputError where a
         path is not Unicode text.
         """
         id = id or self.new_id()
         output, text = _as_text(request)
-        self._store.add(id, title, "render", output, text)
+        self._store.add(id, title, "render", output, text, submitter)
         self._wake.set()
         return id
 

@@ -33,7 +33,7 @@ from pipeline.jobs.job import (
 from pipeline.rendering.control import ClipProgress
 
 FILE = "jobs.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Seconds that a writer waits for another's transaction. Each is a few milliseconds; a disk that is written to by a
 # render can hold one up for a second or two.
 BUSY = 10.0
@@ -65,12 +65,16 @@ CREATE TABLE job (
     attempts INTEGER NOT NULL DEFAULT 0,
     crash_place TEXT,
     crashes INTEGER NOT NULL DEFAULT 0,
-    revision INTEGER NOT NULL
+    revision INTEGER NOT NULL,
+    submitter TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE picture (job TEXT PRIMARY KEY REFERENCES job (id) ON DELETE CASCADE, jpeg BLOB NOT NULL);
 CREATE TABLE counter (revision INTEGER NOT NULL);
 INSERT INTO counter VALUES (0);
 """
+
+_LATER = {1: "ALTER TABLE job ADD COLUMN submitter TEXT NOT NULL DEFAULT ''"}
+"""What makes the next version of a file of this one."""
 
 _WANTED = "SELECT wanted FROM job WHERE id = ? AND owner = ? AND state IN ('running','paused')"
 
@@ -125,13 +129,13 @@ class JobStore:
 
     # What people ask
 
-    def add(self, id: str, title: str, kind: str, output: str, request: str) -> None:
+    def add(self, id: str, title: str, kind: str, output: str, request: str, submitter: str = "") -> None:
         with self._change() as revision:
             place = self._db.execute("SELECT coalesce(max(place), 0) + 1 FROM job").fetchone()[0]
             self._db.execute(
-                "INSERT INTO job (id, title, kind, state, output, request, place, created, revision) "
-                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (id, title, kind, output, request, place, self._clock(), revision))
+                "INSERT INTO job (id, title, kind, state, output, request, place, created, revision, submitter) "
+                "VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                (id, title, kind, output, request, place, self._clock(), revision, submitter))
 
     def want(self, id: str, wanted: Wanted) -> None:
         """Tells the worker of a job at work. A wish to cancel stays."""
@@ -318,7 +322,10 @@ class JobStore:
             if version == 0:
                 for statement in filter(None, map(str.strip, _SCHEMA.split(";"))):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            else:
+                for older in range(version, SCHEMA_VERSION):
+                    self._db.execute(_LATER[older])
+            self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
@@ -360,7 +367,8 @@ def _job(row: sqlite3.Row) -> Job:
         parts=tuple(progress.get("parts", ())), picture=row["picture"],
         error=None if error is None else JobFault(**json.loads(error)),
         result=None if result is None else _result(json.loads(result)), wanted=row["wanted"], owner=row["owner"],
-        expires=row["expires"], attempts=row["attempts"], revision=row["revision"])
+        expires=row["expires"], attempts=row["attempts"], revision=row["revision"],
+        submitter=row["submitter"])
 
 
 def _result(data: dict[str, Any]) -> JobResult:
