@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -13,16 +14,22 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
 from pipeline.engine import Engine
-from studio.guard import LoopbackOnly
+from studio.access.door import Door
+from studio.access.gate import Gate
+from studio.access.hosts import Hosts
+from studio.idle import Idle
 from studio.machine import Machine
 from studio.settings import Settings
+from studio.sharing import Sharing
 from studio.tabs import Tabs
+from studio.tunnels.ways import way_of
 from studio.work import Worker
 
 LARGEST_UPLOAD = 2 << 30
@@ -63,44 +70,91 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=settings.tabs_folder))
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
     machine = Machine(settings.data_dir)
-    tabs = Tabs(engine, Worker(executor), folder, machine)
+    worker = Worker(executor)
+    tabs = Tabs(engine, worker, folder, machine)
+    door = Door(settings.data_dir, Hosts(settings.allowed_hosts, wide=settings.wide), port=settings.port,
+                listening=settings.reachable)
+    instance = secrets.token_urlsafe(12)
+    sharing = Sharing(door, tabs, settings.port, instance)
     tabs.uploads.mkdir()
     quiet_gradio(tabs.uploads)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await machine.start()
+        await machine.start(resume=settings.resume_renders)
+        watching = asyncio.create_task(Idle(engine, (worker, machine.aside)).watch())
         yield
+        watching.cancel()
+        await asyncio.to_thread(sharing.keeper.close)
         tabs.close_all()
         await asyncio.to_thread(machine.close)
         executor.shutdown(wait=False, cancel_futures=True)
         shutil.rmtree(folder, ignore_errors=True)
 
     app = FastAPI(title="Likeness", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.state.tabs = tabs
+    app.state.tabs, app.state.door, app.state.sharing = tabs, door, sharing
+    from studio.access.routes import make_access_router
     from studio.clip_routes import make_clip_router, make_job_router
     from studio.media import make_router
     from studio.screens.frame import mount
 
-    for router in (make_router(tabs), make_clip_router(tabs), make_job_router(tabs)):
+    for router in (make_router(tabs, instance), make_clip_router(tabs), make_job_router(tabs),
+                   make_access_router(door, sharing)):
         app.include_router(router)
     mount(app, tabs, settings, LARGEST_UPLOAD)
-    app.add_middleware(LoopbackOnly)
+    app.add_middleware(Gate, door=door, root_path=settings.root_path)
     return app
 
 
-def serve(engine: Engine, listening: socket.socket, ready: Callable[[], None], data_dir: Path, **settings: Any) -> None:
-    """Serves the studio on a socket that is bound to this machine alone, until it is interrupted.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is told once at the start. password: the owner's, where it was made just now. token: by which the browser
+    that is opened now comes in, where everybody is asked; it counts once."""
 
-    ready: called once, from another thread, when the server answers.
+    password: str | None = None
+    token: str | None = None
+
+
+def serve(engine: Engine, listening: socket.socket, ready: Callable[[Start], None], note: Callable[[str], None], *,
+          password: str | None = None, share: str | None = None, **settings: Any) -> None:
+    """Serves the studio on a bound socket until it is interrupted.
+
+    ready: called once, from another thread, when the server answers. note: tells a line in the terminal. password: the
+    owner's, where it was given. share: the tunnel to open at the start. settings: of `Settings`, without the port.
+    Raises LikenessError for a password that is too short, a way to share that there is none of.
     """
     import uvicorn
 
-    app = create_app(engine, Settings(data_dir=data_dir, port=listening.getsockname()[1], **settings))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2))
+    app = create_app(engine, Settings(port=listening.getsockname()[1], **settings))
+    made = _owner_in(app.state.door, password, share)
+    # Without proxy_headers: who asks is whoever is connected; anybody can write an X-Forwarded-For.
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2,
+                                           proxy_headers=False))
     logging.getLogger("uvicorn.error").addFilter(lambda record: not (server.should_exit and _is_of_the_end(record)))
-    threading.Thread(target=_tell_when_up, args=(server, ready), daemon=True).start()
+
+    door: Door = app.state.door
+    door.tunnelled = share is not None  # from the first moment on
+
+    def up() -> None:
+        ready(Start(made, door.once() if door.asks else None))
+        if share is not None:
+            app.state.sharing.tell(note)
+            asyncio.run(app.state.sharing.open(share))
+
+    threading.Thread(target=_tell_when_up, args=(server, up), daemon=True).start()
     server.run(sockets=[listening])
+
+
+def _owner_in(door: Door, password: str | None, share: str | None) -> str | None:
+    """Sees to it that the owner has a password where one is asked for; returns one that had to be made."""
+    if share is not None:
+        way_of(share, door.folder).prepare()
+    if password is not None:
+        door.keys.take_password(password)
+        return None
+    if (door.asks or share is not None) and not door.keys.has_password:
+        return door.keys.make_password()
+    return None
 
 
 def _is_of_the_end(record: logging.LogRecord) -> bool:

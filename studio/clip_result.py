@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models.errors import MissingInput
 from pipeline.engine import Clip
+from studio.access import rights
 from studio.clip_reload import request_of
 from studio.clip_session import ClipSession, Pair
 from studio.steps import Steps, run
@@ -38,7 +39,9 @@ async def play(c: ClipSession, id: str) -> Steps:
     job = await asyncio.to_thread(c.machine.jobs.get, id)
     request = request_of(job)
     result = Path(job.result.output if job.result else job.output)
-    original = Path(request.recipe.target.path) if request.recipe.target and request.recipe.target.path else None
+    # What a render was made of is shown to whoever made it, and to the owner.
+    target = request.recipe.target if rights.may_touch(c.visitor, job) else None
+    original = Path(target.path) if target and target.path else None
     pair = c.pair = Pair(id, result.name, offset=_offset(request.recipe.trim.start))
     yield ("clip", "bar")
     if not result.is_file() and "%" not in result.name:

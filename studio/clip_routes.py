@@ -12,7 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.requests import ClientDisconnect
 
@@ -20,6 +20,8 @@ from models.errors import LikenessError
 from pipeline.clips.clip import Clip
 from pipeline.clips.strip import keyframe_picture
 from pipeline.jobs.job import Job
+from studio.access.request import own_tab
+from studio.access.rights import may_see
 from studio.clip_perform import proxy_key
 from studio.clip_session import ClipSession
 from studio.clip_times import time_of, times_table
@@ -42,12 +44,14 @@ KEPT = {"cache-control": "private, max-age=3600"}
 
 
 def make_clip_router(tabs: Tabs) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(dependencies=[Depends(own_tab(tabs))])
     one_thumb = asyncio.Semaphore(1)  # they must not take the machine from a frame that somebody waits for
 
     @router.put("/upload/{tab_id}")
     async def upload(tab_id: str, request: Request, name: str = "") -> JSONResponse:
         tab = _tab(tabs, tab_id)
+        if not tab.visitor.may_edit:
+            raise HTTPException(403)
         folder = tab.uploads / secrets.token_hex(8)
         return await take_upload(request, folder, name)
 
@@ -87,7 +91,7 @@ def make_clip_router(tabs: Tabs) -> APIRouter:
 
 
 def make_job_router(tabs: Tabs) -> APIRouter:
-    router = APIRouter()
+    router = APIRouter(dependencies=[Depends(own_tab(tabs))])
 
     @router.get("/jobs/{tab_id}")
     async def jobs(tab_id: str, since: int = -1) -> dict[str, Any]:
@@ -100,11 +104,14 @@ def make_job_router(tabs: Tabs) -> APIRouter:
         if revision == since:
             return view
         rows = await _asked(queue.list)
-        return {**view, "jobs": [card(job, tab_id) for job in rows]}
+        return {**view, "jobs": [card(job, tab_id, tab.visitor) for job in rows]}
 
     @router.get("/jobs/{tab_id}/{job_id}/picture")
     async def picture(tab_id: str, job_id: str) -> Response:
-        queue = _tab(tabs, tab_id).machine.jobs
+        clip = _tab(tabs, tab_id)
+        queue = clip.machine.jobs
+        if not may_see(clip.visitor, await _asked(lambda: queue.get(job_id))):
+            raise HTTPException(404)
         data = await _asked(lambda: queue.picture(job_id))
         if data is None:
             raise HTTPException(404)
@@ -112,9 +119,10 @@ def make_job_router(tabs: Tabs) -> APIRouter:
 
     @router.api_route("/jobs/{tab_id}/{job_id}/result", methods=["GET", "HEAD"])
     async def result(tab_id: str, job_id: str) -> FileResponse:
-        queue = _tab(tabs, tab_id).machine.jobs
-        job: Job = await _asked(lambda: queue.get(job_id))
-        path = Path(job.result.output) if job.state == "done" and job.result else None
+        clip = _tab(tabs, tab_id)
+        job: Job = await _asked(lambda: clip.machine.jobs.get(job_id))
+        seen = job.state == "done" and may_see(clip.visitor, job)
+        path = Path(job.result.output) if seen and job.result else None
         if path is None or not path.is_file():
             raise HTTPException(404)
         return FileResponse(path, filename=path.name, headers=PRIVATE)

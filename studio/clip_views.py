@@ -38,7 +38,7 @@ def people(c: ClipSession) -> View:
         one = found.get(person.number)
         key = portrait_key(clip, person.number, looking.small, looking.turned) if clip else ""
         rows.append({
-            "number": person.number, "portrait": f"/media/{c.id}/{key}" if key in c.media else None,
+            "number": person.number, "portrait": f"media/{c.id}/{key}" if key in c.media else None,
             "choice": c.recipe.choice_for(person.number).model_dump(), "frames": one.frames if one else None,
             "seen": frame_at(clip, Fraction(person.seen)) if clip and person.seen is not None else None,
             "remarks": _remarks(still.remarks.get(person.number, ()) if still else ()),
@@ -89,9 +89,9 @@ def _opened(c: ClipSession, clip: Clip) -> View:
         "clip": _clip(c, clip), "at": c.at, "jump": c.jump, "trim": [first, stop],
         "segments": [[frame_at(clip, low) if low > 0 else 0, edge_at(clip, high)] for low, high in edges],
         "selected": c.selected, "faces": _faces(c, clip), "faces_frame": c.faces[1] if c.faces else None,
-        "still": {"frame": still.frame, "url": f"/media/{c.id}/{still.key}"} if still else None,
+        "still": {"frame": still.frame, "url": f"media/{c.id}/{still.key}"} if still else None,
         "changed": c.wanted is not None,
-        "span": {"url": f"/clip/{c.id}/file/{span.key}", "start": span.start, "stop": span.stop,
+        "span": {"url": f"clip/{c.id}/file/{span.key}", "start": span.start, "stop": span.stop,
                  "fresh": span.wanted == c.wanted} if span and span.key in c.files else None,
         "covers": [{"place": place, "frame": frame_at(clip, Fraction(box.at)) if box.at is not None else 0, "x": box.x,
                     "y": box.y, "w": box.width, "h": box.height, "style": box.style}
@@ -110,9 +110,9 @@ def _clip(c: ClipSession, clip: Clip) -> View:
         "codec": codecs()[clip.codec].title if clip.codec in codecs() else clip.codec.upper(),
         "depth": clip.depth, "hdr": clip.colour.transfer != "sdr", "interlaced": clip.fields != "progressive",
         "variable": clip.variable, "sound": bool(clip.sounds()), "notes": _remarks(clip.notes),
-        "video": f"/clip/{c.id}/file/{proxy}" if video else None, "proxy_share": round(state.share, 3) if state else 0,
-        "frame": f"/clip/{c.id}/{key}/frame/", "times": f"/clip/{c.id}/{key}/times",
-        "thumb": f"/clip/{c.id}/{key}/thumb/", "thumbs": "proxy" if video else "clip",
+        "video": f"clip/{c.id}/file/{proxy}" if video else None, "proxy_share": round(state.share, 3) if state else 0,
+        "frame": f"clip/{c.id}/{key}/frame/", "times": f"clip/{c.id}/{key}/times",
+        "thumb": f"clip/{c.id}/{key}/thumb/", "thumbs": "proxy" if video else "clip",
     }
 
 
@@ -150,8 +150,8 @@ def _pair(c: ClipSession) -> View | None:
     if pair is None:
         return None
     return {"job": pair.job, "name": pair.name, "share": round(pair.share, 3), "offset": pair.offset,
-            "result": f"/clip/{c.id}/file/{pair.result}" if pair.result else None,
-            "original": f"/clip/{c.id}/file/{pair.original}" if pair.original else None}
+            "result": f"clip/{c.id}/file/{pair.result}" if pair.result else None,
+            "original": f"clip/{c.id}/file/{pair.original}" if pair.original else None}
 
 
 def _remarks(remarks: Iterable[Remark]) -> list[View]:

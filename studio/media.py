@@ -5,33 +5,36 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Response
 from fastapi.responses import FileResponse
 
 from pipeline.version import VERSION
+from studio.access.request import own_tab
 from studio.tabs import Tabs
 from studio.text import load_texts
 
 WEB = Path(__file__).parent / "web"
 # In this order: what comes first is used by what follows.
-SCRIPTS = ("base", "fill", "icons", "menu", "moments", "upload", "open", "draw", "bar", "people", "sources", "compare",
-           "viewer", "player", "timeline", "clip", "jobs", "render", "result", "controls", "chain", "tray", "system",
-           "pulse", "keys")
-STYLES = ("tokens", "frame", "parts", "viewer", "chain", "clip", "jobs")
+SCRIPTS = ("base", "fill", "icons", "menu", "moments", "upload", "open", "draw", "bar", "share", "people", "sources",
+           "compare", "viewer", "player", "timeline", "clip", "jobs", "render", "result", "controls", "chain", "tray",
+           "system", "pulse", "keys")
+STYLES = ("tokens", "frame", "parts", "viewer", "chain", "clip", "jobs", "share")
 
 # A tab's pictures are nobody else's: no cache on disk keeps them. Their addresses change with their content.
 PRIVATE = {"cache-control": "private, no-store"}
 FRESH = {"cache-control": "no-cache"}
 
 
-def make_router(tabs: Tabs) -> APIRouter:
+def make_router(tabs: Tabs, instance: str) -> APIRouter:
+    """instance: tells this running studio from any other, for whoever looks through a tunnel whether it leads here."""
     router = APIRouter()
+    own = [Depends(own_tab(tabs))]
 
     @router.get("/healthz")
     async def health() -> dict[str, object]:
-        return {"status": "ok", "version": VERSION, "tabs": len(tabs)}
+        return {"status": "ok", "version": VERSION, "tabs": len(tabs), "instance": instance}
 
-    @router.get("/media/{tab_id}/saved/{name}")
+    @router.get("/media/{tab_id}/saved/{name}", dependencies=own)
     async def saved(tab_id: str, name: str) -> FileResponse:
         tab = tabs.get(tab_id)
         places = [project.saved / Path(name).name for project in (tab, tab.clip)] if tab else []
@@ -40,7 +43,7 @@ def make_router(tabs: Tabs) -> APIRouter:
             raise HTTPException(404)
         return FileResponse(path, filename=path.name, headers=PRIVATE)
 
-    @router.get("/media/{tab_id}/{picture}/{name}")
+    @router.get("/media/{tab_id}/{picture}/{name}", dependencies=own)
     async def media(tab_id: str, picture: str, name: str) -> Response:
         tab = tabs.get(tab_id)
         key = f"{picture}/{name}"

@@ -20,6 +20,7 @@ from pipeline.pictures.formats import FORMATS
 from pipeline.pictures.preview import Encoded, encode_frame
 from pipeline.recipe import Output, UseSource
 from studio import actions, cast, clip_perform, example, reload
+from studio.access import rights
 from studio.project import Place, Project, short_of
 from studio.session import TabSession
 from studio.steps import (
@@ -51,6 +52,7 @@ async def perform(tab: TabSession, data: object) -> Steps:
         if tab.closed:
             raise InputError("This window's work has been let go of.", code="STUDIO.CLOSED",
                              remedy="Reload the page and open the picture again.")
+        rights.check(tab.visitor, action)
         if isinstance(action, actions.Dismiss):
             tab.dismiss(action.notice)
             tab.clip.dismiss(action.notice)

@@ -21,6 +21,7 @@ from pipeline.recipe import Looking, Photo, Recipe, SourceInput, UseSource
 from pipeline.version import VERSION
 from processors.batches import Remark
 from studio import actions, cast, effects
+from studio.access.roles import HOST, Visitor
 from studio.history import History
 from studio.work import Ticket, Worker
 
@@ -58,14 +59,16 @@ class Offer:
 class Project:
     """One recipe being made. Used from the event loop only; workers get what they need handed.
 
-    shots: what each photo of a source shows, by the photo's id: its picture, or the best faces of a clip. halted: the
-    user stopped the work, and nothing was asked for since. running: work by what it is for, so that two actions that
-    need the same wait for one. numbers: for notices and offers, counted up, so that a page tells each apart.
+    visitor: whose it is. shots: what each photo of a source shows, by the photo's id: its picture, or the best faces of
+    a clip. halted: the user stopped the work, and nothing was asked for since. running: work by what it is for, so that
+    two actions that need the same wait for one. numbers: for notices and offers, counted up, so that a page tells each
+    apart.
     """
 
     engine: Engine
     worker: Worker
     folder: Path
+    visitor: Visitor = HOST
     id: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     closed: bool = False
     notices: list[Notice] = field(default_factory=list)

@@ -38,7 +38,8 @@ def write_recipe(project: Project, name: str | None) -> Path:
     stem = Path(name).stem if name else "recipe"
     path = project.saved / f"{stem}{RECIPE_SUFFIX}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(project.recipe.to_json(), encoding="utf-8")
+    recipe = project.recipe if project.visitor.owner else without_paths(project.recipe)
+    path.write_text(recipe.to_json(), encoding="utf-8")
     return path
 
 
@@ -50,6 +51,16 @@ def read_loaded(path: Path, name: str, registry: Registry) -> Recipe:
         error.message = error.message.replace(str(path), name)
         error.subject = name
         raise
+
+
+def without_paths(recipe: Recipe) -> Recipe:
+    """A recipe that names no file of the machine: what it is about is found by content among what is open. For guests,
+    who must neither open the machine's files nor learn what they are called."""
+    sources = tuple(source.model_copy(update={"photos": tuple(photo.model_copy(update={"path": None})
+                                                              for photo in source.photos)})
+                    for source in recipe.sources)
+    target = recipe.target.model_copy(update={"path": None}) if recipe.target else None
+    return recipe.model_copy(update={"sources": sources, "target": target})
 
 
 def is_of_clip(target: Input) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -23,8 +24,9 @@ Screen = Literal["image", "clip"]
 class TabSession(Project):
     """One tab: the Image screen's picture, recipe and results, and the Clip screen's session.
 
-    screen: the one that is looked at. moved: grows when the studio and not the person changed it. told: the number of
-    the last view that each part of the screen was sent, so that a page can tell whether one is missing.
+    screen: the one that is looked at. opened: seconds since 1970. moved: grows when the studio and not the person
+    changed it. told: the number of the last view that each part of the screen was sent, so that a page can tell whether
+    one is missing.
     """
 
     machine: Machine = field(default_factory=Machine)
@@ -36,14 +38,15 @@ class TabSession(Project):
     saved_for: str | None = None
     screen: Screen = "image"
     moved: int = 0
+    opened: float = field(default_factory=time.time)
     told: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.previews: Newest[tuple[Rendered, Encoded]] = Newest(self.worker)
         self._views = itertools.count(1)
-        self.clip = ClipSession(self.engine, self.worker, self.folder / "clip", self.id, numbers=self.numbers,
-                                machine=self.machine)
+        self.clip = ClipSession(self.engine, self.worker, self.folder / "clip", self.visitor, self.id,
+                                numbers=self.numbers, machine=self.machine)
 
     def go_to(self, screen: Screen) -> None:
         """Shows what was opened, where it belongs."""

@@ -162,7 +162,8 @@ async def read_recipe_file(tab: Project, action: actions.LoadRecipe, keep: bool 
     """keep: an uploaded file is read again later; else it is deleted once it is read."""
     path = checked_upload(tab, Path(action.at), action.how)
     try:
-        return await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
+        recipe = await asyncio.to_thread(reload.read_loaded, path, action.name or path.name, tab.engine.registry)
+        return recipe if tab.visitor.owner else reload.without_paths(recipe)
     finally:
         if action.how == "upload" and not keep:
             path.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.engine import Engine
+from studio.access.roles import HOST, Visitor
 from studio.machine import Machine
 from studio.session import TabSession
 from studio.work import Worker
@@ -23,6 +24,10 @@ class Tabs:
         self._by_id: dict[str, TabSession] = {}
         self._by_connection: dict[str, str] = {}
 
+    def all(self) -> list[TabSession]:
+        """The open ones, in the order of their opening."""
+        return list(self._by_id.values())
+
     def __len__(self) -> int:
         return len(self._by_id)
 
@@ -30,11 +35,11 @@ class Tabs:
     def uploads(self) -> Path:
         return self._folder / "uploads"
 
-    def open(self, connection: str) -> TabSession:
+    def open(self, connection: str, visitor: Visitor = HOST) -> TabSession:
         """A new session; one that this connection had is closed."""
         self.close(connection)
         id = secrets.token_urlsafe(18)
-        tab = TabSession(self._engine, self._worker, self._folder / id, id, machine=self.machine)
+        tab = TabSession(self._engine, self._worker, self._folder / id, visitor, id, machine=self.machine)
         self._by_id[tab.id] = tab
         self._by_connection[connection] = tab.id
         return tab
@@ -47,6 +52,12 @@ class Tabs:
         tab = self._by_id.pop(self._by_connection.pop(connection, ""), None)
         if tab is not None:
             tab.close()
+
+    def close_link(self, link: str) -> None:
+        """Lets go of everything that guests with this link have open."""
+        gone = {tab.id for tab in self.all() if tab.visitor.link == link}
+        for connection in [key for key, id in self._by_connection.items() if id in gone]:
+            self.close(connection)
 
     def ended(self) -> TabSession:
         """A session that is over, for pages that have none: it can only say so."""

@@ -28,6 +28,7 @@ def bar(tab: TabSession, settings: Settings) -> View:
         "screen": tab.screen, "moved": tab.moved, "tab": tab.id, "cores": settings.cores,
         "can_undo": project.history.can_undo, "can_redo": project.history.can_redo,
         "unsaved": tab.clip.unsaved or (tab.wanted is not None and tab.wanted != tab.saved_for),
+        "visitor": {"name": tab.visitor.name, "role": tab.visitor.role},
         "offer": _offer(tab), "notices": [*_notices(tab, "bar"), *_notices(tab.clip, "bar")],
     }
     return {**view, **(clip_views.bar(tab.clip) if tab.screen == "clip" else _image_bar(tab))}
@@ -138,7 +139,7 @@ def _remarks(remarks: Iterable[Remark]) -> list[View]:
 
 
 def _url(tab: Project, key: str) -> str:
-    return f"/media/{tab.id}/{key}"
+    return f"media/{tab.id}/{key}"
 
 
 def _portrait(tab: Project, picture: Picture | None, number: int, looking: Looking) -> str | None:

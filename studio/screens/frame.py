@@ -19,8 +19,9 @@ MONO_FONTS = ("ui-monospace", "SF Mono", "Menlo", "Consolas", "monospace")
 GROUND, TEXT = "#0d0f13", "#eef1f6"
 
 # Gradio adds these to the page by script; the parts wait for them (see screens/image.py).
-HEAD = (f'<link rel="stylesheet" href="/studio.css?v={VERSION}">'
-        f'<script src="/studio.js?v={VERSION}"></script>')
+# Addresses everywhere count from the page's own, so that a proxy may show the studio under any path.
+HEAD = (f'<link rel="stylesheet" href="studio.css?v={VERSION}">'
+        f'<script src="studio.js?v={VERSION}"></script>')
 
 
 def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> None:
@@ -34,7 +35,8 @@ def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> 
         system.build(settings)
     blocks.queue(default_concurrency_limit=None)
     gr.mount_gradio_app(
-        app, blocks, path="/", server_name="127.0.0.1", server_port=settings.port, footer_links=[],
-        run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False, show_error=False,
+        app, blocks, path="/", root_path=settings.root_path, server_name="127.0.0.1", server_port=settings.port,
+        footer_links=[], run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False, mcp_server=False,
+        show_error=False,
         max_file_size=largest_upload, theme=theme, head=HEAD, favicon_path=str(WEB / "mark.svg"),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio import views
+from studio.access.request import visitor_of
 from studio.perform import perform
 from studio.session import TabSession
 from studio.settings import Settings
@@ -42,11 +43,12 @@ def build(tabs: Tabs, settings: Settings) -> None:
         return {parts[name]: {"rev": number, **makers[name]()} for name in names}
 
     def begin(request: gr.Request) -> dict[Any, Any]:
-        tab = tabs.open(str(request.session_hash))
+        tab = tabs.open(str(request.session_hash), visitor_of(request))
         return {session: tab, **show(tab, PARTS)}
 
-    async def act(found: TabSession | None, event: gr.EventData) -> AsyncIterator[dict[Any, Any]]:
-        tab = found or tabs.ended()  # the page is older than this server
+    async def act(found: TabSession | None, event: gr.EventData, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
+        # Else the page is older than this server, or somebody names another's connection.
+        tab = found if found is not None and visitor_of(request).may_use(found.visitor) else tabs.ended()
         async for names in perform(tab, event._data):
             yield show(tab, names)
         # Gradio sends an event's last answer once more when the event ends. By then another event may have told more,

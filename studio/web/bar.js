@@ -139,6 +139,7 @@
       window.addEventListener("hashchange", () => L.show(location.hash.slice(1)));
     },
     draw(root, view) {
+      document.documentElement.dataset.role = L.me().role;
       fetchOffer(view.offer);
       followScreen(view);
       if (view.screen === "clip") L.drawRender();
@@ -150,13 +151,14 @@
         h("span.spring"),
         h("span.chip.machine", { title: t("machine.help") }, h("span.dot.good", { "aria-hidden": "true" }),
           t(view.cores === 1 ? "machine.one" : "machine", { cores: view.cores })),
-        h("span.chip.offline", { title: t("offline.help") }, t("offline")),
-        h("span.pair", {},
+        L.isAway() || view.shared ? null : h("span.chip.offline", { title: t("offline.help") }, t("offline")),
+        L.shareButton(view),
+        !L.mayEdit() ? null : h("span.pair", {},
           h("button.button.quiet", { id: "undo", "data-key": "undo", disabled: !view.can_undo, title: `${t("undo")} · Ctrl+Z`,
             "aria-label": t("undo"), onclick: () => L.ask({ do: "undo" }) }, L.icon("undo")),
           h("button.button.quiet", { id: "redo", "data-key": "redo", disabled: !view.can_redo, title: `${t("redo")} · Ctrl+Y`,
             "aria-label": t("redo"), onclick: () => L.ask({ do: "redo" }) }, L.icon("redo"))),
-        primary(view),
+        L.mayEdit() ? primary(view) : null,
         L.lost || L.restarted || view.notices.length || told ?
           h("div.bar-notices", {}, ended(), L.notices(view.notices), told ? saved(told) : null) : null);
     },

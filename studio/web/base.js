@@ -13,8 +13,12 @@
 
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
   L.has = (key) => key in window.LikenessWords[L.language] || key in window.LikenessWords.en;
+  // Whether the page is shown on another machine than the studio's: "this machine" would be the wrong one there.
+  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  L.isAway = () => !here || (L.views.bar?.visitor ?? { role: "owner" }).role !== "owner";
+  const words = (key) => window.LikenessWords[L.language][key] ?? window.LikenessWords.en[key];
   // Words for a key; English where the language lacks it.
-  L.t = (key, values = {}) => fill(window.LikenessWords[L.language][key] ?? window.LikenessWords.en[key] ?? key, values);
+  L.t = (key, values = {}) => fill((L.isAway() ? words(`${key}.away`) : undefined) ?? words(key) ?? key, values);
   // Words that the program gives in English, in this language where it has them.
   L.or = (key, english, values = {}) =>
     (window.LikenessWords[L.language][key] === undefined ? english : L.t(key, values));

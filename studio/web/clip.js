@@ -8,14 +8,15 @@
   const clipOf = () => L.views.clip?.clip ?? null;
   L.clipOpen = () => Boolean(clipOf());
 
-  const empty = (view) => h("div.empty", {},
+  const empty = (view) => (L.mayEdit() ? offer(view) : L.lookingOnly());
+  const offer = (view) => h("div.empty", {},
     h("div.empty-drop", {},
       L.icon("film"),
       h("h1", {}, t("clip.empty.title")),
       h("p", {}, t("clip.empty.words")),
       h("div.row.centre", {},
         h("button.button.primary.large", { id: "try-clip", "data-key": "try-clip", onclick: () => L.ask({ do: "clip_example" }) }, t("clip.example")),
-        h("button.button.large", { id: "open-clip", "data-key": "open-clip", onclick: () => L.askPath("open") }, L.icon("folder"), t("way.path"))),
+        L.isOwner() ? h("button.button.large", { id: "open-clip", "data-key": "open-clip", onclick: () => L.askPath("open") }, L.icon("folder"), t("way.path")) : null),
       h("div.row.centre", {},
         h("button.button.quiet", { id: "upload-clip", "data-key": "upload-clip", onclick: () => L.pick("open") }, L.icon("upload"), t("way.clip"))),
       h("p.credit", {}, t("clip.credit", { source: `${view.example[0]} (${view.example[1]})`, target: `${view.example[2]} (${view.example[3]})` }))));

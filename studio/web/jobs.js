@@ -16,7 +16,7 @@
     const tab = L.views.bar?.tab;
     if (tab && !L.lost) {
       try {
-        const answer = await fetch(`/jobs/${tab}?since=${revision}`, { cache: "no-store" });
+        const answer = await fetch(`jobs/${tab}?since=${revision}`, { cache: "no-store" });
         if (answer.ok) take(await answer.json());
       } catch { L.pulse?.(); }
     }
@@ -71,6 +71,9 @@
         onclick: () => { L.ask({ do: "go_on", job }); setTimeout(L.lookAtJobs, 300); } }, L.icon("again"), t("question.go_on"))));
   };
 
+  // Guests see that something of somebody else's runs, and not what it is.
+  const titleOf = (job) => job.title || t("job.somebody");
+
   // ---- cards ----------------------------------------------------------------------------------------------------
   const TICKS = 60;
   const ticks = (job) => {
@@ -96,20 +99,23 @@
     return h("span.figures", {}, [`${job.done} / ${job.total}`, job.fps && job.state === "running" ? `${job.fps.toFixed(job.fps < 10 ? 1 : 0)} fps` : null,
       job.eta !== null && job.state === "running" ? t("job.left", { time: L.duration(job.eta) }) : null].filter(Boolean).join(" · "));
   };
-  const bar = (job) => h("progress", { max: 1, value: share(job), "aria-label": t("job.progress", { name: job.title }) });
+  const bar = (job) => h("progress", { max: 1, value: share(job), "aria-label": t("job.progress", { name: titleOf(job) }) });
 
   const button = (job, what, words, more = {}) => h("button.button.small", { "data-key": `${what}-${job.id}`, "data-wish": what, onclick: () => wish(job, what), ...more }, words);
-  const actions = (job) => [
+  const actions = (job) => [...(job.mine ? own(job) : []), ...results(job)];
+  const own = (job) => [
     job.state === "paused" || job.wanted === "pause" ? button(job, "resume", t("job.do.resume")) : job.state === "running" && job.wanted === "run" ? button(job, "pause", t("job.do.pause")) : null,
     running(job) ? button(job, "cancel", t("cancel"), { disabled: job.wanted === "cancel" }) : null,
     job.state === "interrupted" ? button(job, "go_on", t("job.do.go_on")) : null,
     ["failed", "cancelled"].includes(job.state) && !job.doubts.length ? button(job, "retry", t(job.parts.includes("d") ? "job.do.go_on" : "job.do.retry")) : null,
     job.doubts.length ? h("button.button.small", { "data-key": `see-${job.id}`, onclick: () => { close(); L.ask({ do: "take_up", job: job.id, seconds: job.doubts[0].start }); } }, t("question.look")) : null,
+  ];
+  const results = (job) => [
     job.state === "done" ? h("button.button.small", { "data-key": `play-${job.id}`, "data-play": true, onclick: () => { close(); L.ask({ do: "play_result", job: job.id }); } }, L.icon("play"), t("job.do.play")) : null,
     job.state === "done" && job.result?.download ? h("a.button.small", { href: job.result.download, download: job.result.name, "data-key": `download-${job.id}`, "data-download": true }, L.icon("save"), t("job.do.download")) : null,
   ];
   const more = (job) => [
-    running(job) ? null : h("button.bare", { "data-key": `again-${job.id}`, "data-again": true, title: t("job.do.again"), "aria-label": t("job.do.again"),
+    running(job) || !job.mine ? null : h("button.bare", { "data-key": `again-${job.id}`, "data-again": true, title: t("job.do.again"), "aria-label": t("job.do.again"),
       onclick: () => { close(); L.ask({ do: "take_up", job: job.id }); } }, L.icon("again")),
     job.wishes.includes("remove") ? h("button.bare", { "data-key": `remove-${job.id}`, "data-wish": "remove", title: t("job.do.remove"), "aria-label": t("job.do.remove"),
       onclick: () => wish(job, "remove") }, L.icon("trash")) : null,
@@ -118,7 +124,7 @@
   const card = (job) => h(`article.job-card.state-${job.state}`, { "data-key": `job-${job.id}`, "data-job": job.id, "data-state": job.state },
     h("span.job-picture", {}, job.picture ? h("img", { src: job.picture, alt: "" }) : L.icon("film")),
     h("div.job-words", {},
-      h("p.job-title", {}, h("bdi", { title: job.title }, job.title), h("span.job-state", {}, icons[job.state] ? L.icon(icons[job.state]) : null, stateWords(job))),
+      h("p.job-title", {}, h("bdi", { title: titleOf(job) }, titleOf(job)), h("span.job-state", {}, icons[job.state] ? L.icon(icons[job.state]) : null, stateWords(job))),
       running(job) && job.state !== "queued" ? [h("div.job-bar", {}, bar(job), ticks(job)), figures(job)] : null,
       job.error ? h("div.job-error", { role: "alert", "data-code": job.error.code }, h("p", {}, L.or(`error.${job.error.code}`, job.error.words, { subject: job.error.subject })),
         job.error.remedy ? h("p.remedy", {}, L.or(`remedy.${job.error.code}`, job.error.remedy, { subject: job.error.subject })) : null, h("code", {}, job.error.code)) : null,
@@ -156,7 +162,7 @@
     if (!L.jobs.length) return null;
     return h("div.tray-job", { "data-state": job?.state ?? "none" },
       job ? [job.picture ? h("img.tray-picture", { src: job.picture, alt: "" }) : null,
-        h("span.tray-title", {}, `${stateWords(job)} `, h("bdi", {}, `“${job.title}”`)),
+        h("span.tray-title", {}, `${stateWords(job)} `, h("bdi", {}, `“${titleOf(job)}”`)),
         job.state === "queued" ? null : h("div.job-bar", {}, bar(job), ticks(job)), figures(job), actions(job)] : null,
       h("button.button.quiet.small", { id: "jobs", "data-key": "jobs", "aria-expanded": String(Boolean(panel)), onclick: L.showJobs }, L.icon("list"), t("jobs.title"),
         h("span.count", {}, [waiting ? t("jobs.waiting", { n: waiting }) : null, asking ? t("jobs.asking", { n: asking }) : null,

@@ -87,13 +87,13 @@
       shoot.disabled = false;
       shoot.focus();
     } catch {
-      words.textContent = t("webcam.none");
+      words.textContent = t(window.isSecureContext ? "webcam.none" : "insecure.webcam");
     }
   };
 
   L.waysIn = (anchor, what, label) => L.menu(anchor, label, [
     { id: "way-file", icon: "upload", label: t(what === "open" && L.screen === "clip" ? "way.clip" : "way.file"), act: () => L.pick(what) },
-    { id: "way-path", icon: "folder", label: t("way.path"), act: () => L.askPath(what) },
+    ...(L.isOwner() ? [{ id: "way-path", icon: "folder", label: t("way.path"), act: () => L.askPath(what) }] : []),
     { id: "way-webcam", icon: "camera", label: t("way.webcam"), act: () => L.webcam(what) },
   ]);
 

@@ -21,7 +21,7 @@
     if (looking) return;
     looking = true;
     try {
-      await fetch("/healthz", { cache: "no-store" });
+      await fetch("healthz", { cache: "no-store" });
       if (L.lost) location.reload(); // what this page showed is gone with the studio that held it
     } catch {
       if (!L.lost) {

@@ -54,13 +54,13 @@
 
   const body = (view) => [
     estimate(view), L.notices(view.notices),
-    h("label.field.column", {}, h("span", {}, t("render.where")),
+    !L.isOwner() ? null : h("label.field.column", {}, h("span", {}, t("render.where")),
       h("input.text", { id: "render-path", "data-key": "render-path", type: "text", spellcheck: false, autocomplete: "off", value: path ?? view.output.path,
         oninput: (event) => { path = event.target.value.trim() || null; } })),
     h("details.output-options", { open: Boolean(open?.options), ontoggle: (event) => { if (open) open.options = event.target.open; } },
       h("summary", { "data-key": "output-options", id: "output-options" }, t("render.options")), options(view)),
     L.views.clip?.anonymises ? h("p.hint", {}, t("render.anonymised")) : h("p.hint", {}, t("render.marked")),
-    L.toggle({ id: "render-replace", label: t("render.replace"), value: replace, set: (on) => { replace = on; } }),
+    L.isOwner() ? L.toggle({ id: "render-replace", label: t("render.replace"), value: replace, set: (on) => { replace = on; } }) : null,
     h("div.row.end", {}, h("button.button.primary", { id: "render-start", "data-key": "render-start", disabled: !view.can_render, onclick: start }, L.renderWords(view))),
   ];
   const start = () => {

@@ -38,6 +38,10 @@
         view.rows ? h("table.checks", { id: "checks" }, h("tbody", {}, view.rows.map((one) => row(one, view.licences ?? [])))) : h("div.skeleton.tall", { role: "status" }, h("span", {}, t("system.looking"))),
         h("h2", {}, t("licences.title")),
         h("ul.licences", { id: "licences" }, (view.licences ?? []).map(licence)),
+        view.settings ? [h("h2", {}, t("settings.title")), h("p.hint", {}, t("settings.words", { file: view.file })),
+          h("table.checks", { id: "settings" }, h("tbody", {}, view.settings.map((one) => h("tr", { "data-setting": one.name, "data-origin": one.origin },
+            h("th", { scope: "row" }, h("code", {}, one.flag)), h("td", {}, h("bdi", {}, one.value || "–")),
+            h("td.faint", { title: `${one.flag} · ${one.variable} · ${one.name} =` }, t(`settings.from.${one.origin}`), one.where ? ` · ${one.where}` : "")))))] : null,
         view.data_dir ? h("p.hint.data-folder", {}, t("system.data_dir"), " ", h("code", {}, view.data_dir)) : null));
     },
   });

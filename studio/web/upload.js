@@ -24,7 +24,7 @@
     request.onabort = () => end(fail)(new Error("stopped"));
     L.uploading = state;
     L.draw("tray");
-    request.open("PUT", `/upload/${L.views.bar.tab}?name=${encodeURIComponent(file.name)}`);
+    request.open("PUT", `upload/${L.views.bar.tab}?name=${encodeURIComponent(file.name)}`);
     request.send(file);
   });
 

@@ -7,7 +7,12 @@
   const credits = (example) => t("example.credit", { source: `${example.source[0]} (${example.source[1]})`,
     target: `${example.target[0]} (${example.target[1]})` });
 
-  const empty = (view) => h("div.empty", {},
+  // Who only looks finds the results below.
+  const looking = () => h("div.empty", {}, h("div.empty-drop", {}, L.icon("eye"), h("h1", {}, t("viewer.empty.title")),
+    h("p", {}, t("viewer.empty.words"))));
+  L.lookingOnly = looking;
+  const empty = (view) => (L.mayEdit() ? offer(view) : looking());
+  const offer = (view) => h("div.empty", {},
     h("div.empty-drop", {},
       L.icon("upload"),
       h("h1", {}, t("empty.title")),
@@ -18,8 +23,8 @@
         h("button.button.large", { id: "open-file", "data-key": "open-file", onclick: () => L.pick("open") },
           L.icon("upload"), t("way.file"))),
       h("div.row.centre", {},
-        h("button.button.quiet", { id: "open-path", "data-key": "open-path", onclick: () => L.askPath("open") },
-          L.icon("folder"), t("way.path")),
+        L.isOwner() ? h("button.button.quiet", { id: "open-path", "data-key": "open-path", onclick: () => L.askPath("open") },
+          L.icon("folder"), t("way.path")) : null,
         h("button.button.quiet", { id: "open-webcam", "data-key": "open-webcam", onclick: () => L.webcam("open") },
           L.icon("camera"), t("way.webcam"))),
       h("p.credit", {}, credits(view.example))));

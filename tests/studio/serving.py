@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,11 +19,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from pipeline.doctor import check_disk, check_duplicates
 from pipeline.engine import Engine
+from studio.access.door import Door
 from studio.app import create_app
+from studio.options import settle
 from studio.settings import Settings
 from studio.tabs import Tabs
 
@@ -40,17 +44,22 @@ def chromium() -> str | None:
 
 @dataclass
 class Studio:
-    """address: of the running studio. tabs: its open tabs. requests: every address that any page asked for."""
+    """address: of the running studio. app: itself. tabs: its open tabs. requests: every address that any page asked
+    for. links: other places under which a page was told to open it."""
 
     address: str
+    app: FastAPI
     tabs: Tabs
     browser: Browser
     requests: list[str] = field(default_factory=list)
+    links: set[str] = field(default_factory=set)
     complaints: list[str] = field(default_factory=list)
 
     @contextlib.contextmanager
-    def page(self, *, width: int = 1440, height: int = 900, locale: str = "en-GB", **options: Any) -> Iterator[Page]:
-        """A tab in a profile of its own, ready to be used."""
+    def page(self, *, width: int = 1440, height: int = 900, locale: str = "en-GB", address: str | None = None,
+             ready: str = "#state", **options: Any) -> Iterator[Page]:
+        """A tab in a profile of its own, ready to be used. address: another than the studio's own. ready: what shows
+        that it is."""
         context = self.browser.new_context(viewport={"width": width, "height": height}, locale=locale,
                                            accept_downloads=True, **options)
         context.on("request", self._note)
@@ -58,9 +67,10 @@ class Studio:
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda message: self.complaints.append(message.text) if message.type == "error" else None)
+        self.links |= {urlsplit(address).netloc} if address else set()
         try:
-            page.goto(self.address)
-            expect(page.locator("#state")).to_be_visible(timeout=PATIENCE)
+            page.goto(address or self.address)
+            expect(page.locator(ready)).to_be_visible(timeout=PATIENCE)
             yield page
         except Exception:
             print(f"{page.url} showed:\n{_shown(page)}\n"
@@ -73,18 +83,25 @@ class Studio:
         return [(tab.screen, tab.told, tab.clip.looked, tab.clip.job and tab.clip.job.stage, list(tab.clip.running))
                 for tab in list(self.tabs._by_id.values())]
 
+    @property
+    def door(self) -> Door:
+        found: Door = self.app.state.door
+        return found
+
     def _note(self, request: Request) -> None:
         self.requests.append(request.url)
 
     def foreign_requests(self) -> list[str]:
-        mine = urlsplit(self.address).netloc
-        return [url for url in self.requests if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc != mine]
+        mine = {urlsplit(self.address).netloc, *self.links}
+        return [url for url in self.requests
+                if not url.startswith(("data:", "blob:")) and urlsplit(url).netloc not in mine]
 
 
 def _shown(page: Page) -> str:
     """What the page's parts say, and which views it has seen."""
     words = page.evaluate("[...document.querySelectorAll('#frame .lk-part')].map((e) => e.innerText).join(' | ')")
-    revs = page.evaluate("JSON.stringify([Likeness.screen, Likeness.lost, Likeness.revs, Likeness.views.clip?.busy])")
+    revs = page.evaluate("window.Likeness && JSON.stringify([Likeness.screen, Likeness.lost, Likeness.revs, "
+                         "Likeness.views.clip?.busy])")
     return f"{' '.join(words.split())[:1500]}\nviews: {revs}"
 
 
@@ -101,6 +118,25 @@ def _threads() -> str:
 
 
 @contextlib.contextmanager
+def running_server(config: uvicorn.Config, listening: socket.socket | None = None) -> Iterator[None]:
+    """In a thread of this process, until it has ended. listening: a bound socket; None to bind what `config` says."""
+    server = uvicorn.Server(config)
+    sockets = None if listening is None else [listening]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, daemon=True)
+    thread.start()
+    try:
+        end = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(15)
+
+
+@contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Studio]:
     executable = chromium()
     if executable is None:
@@ -108,21 +144,15 @@ def serve(folder: Path) -> Iterator[Studio]:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     engine = Engine()
-    settings = Settings(data_dir=folder, port=port,
+    settings = Settings(data_dir=folder, port=port, options=settle({}, {}, folder),
                         checks=lambda: [row.to_data() for row in (check_disk(folder), check_duplicates())])
     app = create_app(engine, settings)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=executable, args=[
-                "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-                "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
-            try:
-                yield Studio(f"http://127.0.0.1:{port}", app.state.tabs, browser)
-            finally:
-                browser.close()
-    finally:
-        server.should_exit = True
-        thread.join(15)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    with running_server(config, listening), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[
+            "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
+            "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+        try:
+            yield Studio(f"http://127.0.0.1:{port}", app, app.state.tabs, browser)
+        finally:
+            browser.close()

@@ -37,15 +37,18 @@ def test_health_is_json(client: TestClient) -> None:
     assert answer.json()["status"] == "ok"
 
 
-@pytest.mark.parametrize("headers", [
-    {"host": "evil.example"}, {"host": "127.0.0.1.evil.example:7860"}, {"host": ""}, {"host": "[::1"},
-    {**HERE, "origin": "https://evil.example"}, {**HERE, "origin": "http://127.0.0.1:9999"}, {**HERE, "origin": "null"},
+@pytest.mark.parametrize(("headers", "code"), [
+    ({"host": "evil.example"}, "ACCESS.UNKNOWN_HOST"), ({"host": ""}, "ACCESS.UNKNOWN_HOST"),
+    ({"host": "127.0.0.1.evil.example:7860"}, "ACCESS.UNKNOWN_HOST"), ({"host": "[::1"}, "ACCESS.UNKNOWN_HOST"),
+    ({**HERE, "origin": "https://evil.example"}, "STUDIO.FOREIGN_REQUEST"),
+    ({**HERE, "origin": "http://127.0.0.1:9999"}, "STUDIO.FOREIGN_REQUEST"),
+    ({**HERE, "origin": "null"}, "STUDIO.FOREIGN_REQUEST"),
 ])
-def test_requests_of_other_hosts_and_pages_are_refused(client: TestClient, headers: dict[str, str]) -> None:
+def test_requests_of_other_hosts_and_pages_are_refused(client: TestClient, headers: dict[str, str], code: str) -> None:
     for path in ("/", "/healthz", "/gradio_api/upload"):
         answer = client.get(path, headers=headers)
         assert answer.status_code == 403, path
-        assert answer.json()["code"] == "STUDIO.FOREIGN_REQUEST"
+        assert answer.json()["code"] == code
 
 
 def test_the_own_page_is_answered(client: TestClient) -> None:

@@ -12,7 +12,9 @@ from pipeline.presets import load_presets
 from pipeline.rendering.control import Stage
 from processors.base import ROLES
 from processors.registry import Registry, built_in
+from studio.access.roles import GUESTS
 from studio.media import SCRIPTS, WEB
+from studio.options import Origin
 from studio.text import FALLBACK, LANGUAGES, load_texts
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +26,10 @@ MADE_UP = {
     "stage.": ("opening", "finding", "learning", "rendering", "saving", "probing", "making_example", "looking",
                "estimating", "previewing"),
     "job.": get_args(State), "job.stage.": get_args(Stage), "result.": ("both", "result", "original"),
-    "check.state.": ("ok", "remark", "failure"),
+    "check.state.": ("ok", "remark", "failure"), "settings.from.": get_args(Origin), "role.is.": GUESTS,
+    "role.may.": GUESTS, "share.is.": ("opening", "open", "lost"),
+    "share.": tuple(f"{kind}{ending}" for kind in ("gradio", "ssh", "cmd") for ending in ("", ".help", ".placeholder")
+                    if (kind, ending) != ("gradio", ".placeholder")),
 }
 
 
@@ -40,7 +45,11 @@ def used_in_scripts() -> set[str]:
     made_up = {beginning + ending for beginning, endings in MADE_UP.items() for ending in endings}
     missing = [beginning for beginning in MADE_UP if f"`{beginning}" not in scripts]
     assert not missing, "these beginnings are no longer put together"
-    return asked | made_up | (quoted & set(load_texts()[FALLBACK]))
+    asked |= set(re.findall(r"enter\.[a-z]+", (WEB / "enter.html").read_text(encoding="utf-8"))) - {"enter.html"}
+    there = set(load_texts()[FALLBACK])
+    used = asked | made_up | (quoted & there)
+    # What is said where the page is shown on another machine: `t` looks for these itself.
+    return used | {key for key in there if key.endswith(".away") and key.removesuffix(".away") in used}
 
 
 def test_every_key_that_the_scripts_ask_for_is_there_and_none_besides() -> None:
