@@ -133,6 +133,19 @@ def settle(flags: Mapping[str, Any], variables: Mapping[str, str], data_dir: Pat
     return {option.name: _value(option, flags, variables, written, file) for option in OPTIONS}
 
 
+def shown(value: Any) -> str:
+    """As it is written in a command or a file."""
+    if value is None:
+        return ""
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def in_force(variables: Mapping[str, str], data_dir: Path) -> str:
+    """A line for each option: its value without a flag, and where that came from. Raises as `settle`."""
+    return "\n".join(f"  {value.option.flag:<18} {shown(value.value) or '-':<24} {value.where or 'default'}"
+                     for value in settle({}, variables, data_dir).values())
+
+
 def _value(option: Option, flags: Mapping[str, Any], variables: Mapping[str, str], written: Mapping[str, Any],
            file: Path) -> Value:
     said = flags.get(option.name)

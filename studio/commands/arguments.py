@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.errors import LikenessError
 from pipeline.version import VERSION
-from studio.options import OPTIONS, Option
+from studio.options import OPTIONS, Option, in_force
 
 COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench", "password")
 PORT = 7860
@@ -47,8 +49,9 @@ def _with_command(argv: Sequence[str]) -> list[str]:
             break
     rest = words[at:]
     if not rest or (rest[0].startswith("-") and rest[0] not in ("-h", "--help", "--version")):
-        return [*words[:at], "serve", *rest]
-    return words
+        rest = ["serve", *rest]
+    # What stood before `serve` goes behind it, where its --help sees which data folder is meant.
+    return ["serve", *words[:at], *rest[1:]] if rest[0] == "serve" else words
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -83,7 +86,7 @@ def _make_parsers(formatter: type[argparse.HelpFormatter],
     subs: dict[str, argparse.ArgumentParser] = {}
     for name, (title, add) in _ADD.items():
         subs[name] = sub = commands.add_parser(name, help=title, description=title, allow_abbrev=False,
-                                  formatter_class=formatter, epilog=_EPILOGS.get(name))
+                                  formatter_class=formatter, epilog=_EPILOGS.get(name), add_help=name != "serve")
         add(sub)
         # The same two behind the command; SUPPRESS, so that they do not undo what stood before it.
         _shared(sub, argparse.SUPPRESS, argparse.SUPPRESS)
@@ -136,12 +139,28 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
+class _HelpNow(argparse._HelpAction):
+    """`--help`, and below it what would count without a flag, and which variable or file says so."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any,
+                 option_string: str | None = None) -> None:
+        from pipeline.data_folder import data_folder
+
+        parser.print_help()
+        try:
+            print("\nnow, without a flag:\n" + in_force(os.environ, data_folder(getattr(namespace, "data_dir", None))))
+        except LikenessError as error:  # who asks for help may have come for this very reason
+            print(f"\n{error}")
+        parser.exit()
+
+
 def _serve(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-h", "--help", action=_HelpNow, help="show this help message and exit")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
     reached = parser.add_argument_group(
         "from elsewhere", "Each of these is also a variable (LIKENESS_LISTEN, LIKENESS_PORT …) and a line of\n"
                           "  settings.toml in the data folder (listen, port …). The flag counts before the variable,\n"
-                          "  the variable before the file; the System screen shows which it was.")
+                          "  the variable before the file; `--help` and the System screen show which it was.")
     for option in OPTIONS:
         more: dict[str, Any] = {"nargs": "?", "const": option.bare} if option.bare else {}
         reached.add_argument(option.flag, dest=option.name, type=_read(option), metavar=option.metavar,

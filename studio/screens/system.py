@@ -8,7 +8,7 @@ import gradio as gr
 
 from models.catalogue import load_catalogue
 from studio.access.request import visitor_of
-from studio.options import FILE
+from studio.options import FILE, shown
 from studio.screens.image import MOUNT
 from studio.settings import Settings
 
@@ -20,7 +20,7 @@ def build(settings: Settings) -> None:
         {"name": row.title, "commercial": row.commercial, "licence": row.licence, "terms": row.terms, "file": row.file}
         for row in load_catalogue()]}
     own = {"data_dir": str(settings.data_dir), "settings": [
-        {"name": name, "value": _shown(value.value), "origin": value.origin, "where": value.where,
+        {"name": name, "value": shown(value.value), "origin": value.origin, "where": value.where,
          "flag": value.option.flag, "variable": value.option.variable}
         for name, value in settings.options.items()], "file": str(settings.data_dir / FILE)}
     screen = gr.HTML(value=known, html_template='<div class="lk-system"></div>', js_on_load=MOUNT.format(name="system"),
@@ -32,10 +32,3 @@ def build(settings: Settings) -> None:
         return {**known, **own, "rows": [dict(row) for row in settings.checks()]}
 
     screen.submit(examine, None, screen, show_progress="hidden", api_visibility="private")
-
-
-def _shown(value: Any) -> str:
-    """As it is written in a command or a file."""
-    if value is None:
-        return ""
-    return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -106,20 +106,23 @@ def test_rendering_imports_no_screens() -> None:
 
 def test_every_flag_is_on_the_reference_page_as_help_prints_it(call: Callable[..., Call],
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    from studio.commands.arguments import COMMANDS
+
     monkeypatch.setenv("COLUMNS", "102")  # two are left free: 100 as on the page
     page = " ".join((ROOT / "docs" / "command-line.md").read_text(encoding="utf-8").split())
-    for words in ((), ("serve",), ("render",), ("analyse",), ("measure",), ("processors",), ("doctor",), ("bench",)):
+    for words in ((), *((command,) for command in COMMANDS)):
         done = call(*words, "--help")
         assert done.code == 0
-        assert " ".join(done.out.split()) in page
+        fixed = done.out.partition("\nnow, without a flag:")[0]  # what follows is this machine's
+        assert " ".join(fixed.split()) in page
 
 
 @pytest.mark.parametrize(("words", "expected"), [
     ([], ["serve"]),
     (["--port", "8000"], ["serve", "--port", "8000"]),
     (["--no-browser"], ["serve", "--no-browser"]),
-    (["--data-dir", "render"], ["--data-dir", "render", "serve"]),
-    (["--data-dir=x", "--debug", "--port", "1"], ["--data-dir=x", "--debug", "serve", "--port", "1"]),
+    (["--data-dir", "render"], ["serve", "--data-dir", "render"]),
+    (["--data-dir=x", "--debug", "--port", "1"], ["serve", "--data-dir=x", "--debug", "--port", "1"]),
     (["--debug", "doctor"], ["--debug", "doctor"]),
     (["--help"], ["--help"]),
     (["--version"], ["--version"]),

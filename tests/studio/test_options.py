@@ -91,3 +91,28 @@ def test_what_cannot_be_read_is_named_with_the_place_where_it_stands(
         settled(tmp_path, variables=variables, file=file)
     assert caught.value.code == "SETTINGS.INVALID"
     assert "password_file" in caught.value.remedy, "it says what there is"
+
+
+def test_help_says_what_counts_now_and_which_variable_or_file_says_so(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "settings.toml").write_text('allowed_host = ["a.example", "b.example"]\n')
+    monkeypatch.setenv("LIKENESS_PORT", "9000")
+    for argv in (["--data-dir", str(tmp_path), "serve", "--help"], ["serve", "--data-dir", str(tmp_path), "-h"]):
+        with pytest.raises(SystemExit) as ended:
+            parse(argv)
+        assert ended.value.code == 0
+        now = capsys.readouterr().out.partition("now, without a flag:")[2]
+        rows = {line.split()[0]: line.split()[1:] for line in now.strip().splitlines()}
+        assert rows["--port"] == ["9000", "LIKENESS_PORT"]
+        assert rows["--allowed-host"] == ["a.example,", "b.example", str(tmp_path / "settings.toml")]
+        assert rows["--listen"] == ["127.0.0.1", "default"]
+
+
+def test_help_is_there_for_whoever_has_a_wrong_setting(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LIKENESS_PORT", "many")
+    with pytest.raises(SystemExit):
+        parse(["serve", "--data-dir", str(tmp_path), "--help"])
+    out = capsys.readouterr().out
+    assert "--allowed-host NAME" in out
+    assert "SETTINGS.INVALID: LIKENESS_PORT" in out
