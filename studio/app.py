@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from models.errors import LikenessError
 from pipeline.engine import Engine
 from studio.access.door import Door
 from studio.access.gate import Gate
@@ -93,6 +95,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
 
     app = FastAPI(title="Likeness", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.tabs, app.state.door, app.state.sharing = tabs, door, sharing
+    app.add_exception_handler(LikenessError, _as_json)
     from studio.access.routes import make_access_router
     from studio.clip_routes import make_clip_router, make_job_router
     from studio.media import make_router
@@ -104,6 +107,13 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     mount(app, tabs, settings, LARGEST_UPLOAD)
     app.add_middleware(Gate, door=door, root_path=settings.root_path)
     return app
+
+
+async def _as_json(_request: Request, error: Exception) -> JSONResponse:
+    """What a route could not do, in the words that it has: a full disk, a store that cannot be written."""
+    assert isinstance(error, LikenessError)
+    return JSONResponse({"code": error.code, "message": error.message, "subject": error.subject,
+                         "remedy": error.remedy}, status_code=422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +144,7 @@ def serve(engine: Engine, listening: socket.socket, ready: Callable[[Start], Non
 
     door: Door = app.state.door
     door.tunnelled = share is not None  # from the first moment on
+    door.tell = note
 
     def up() -> None:
         ready(Start(made, door.once() if door.asks else None))

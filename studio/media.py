@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, HTTPException, Response
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
 from pipeline.version import VERSION
@@ -31,8 +31,11 @@ def make_router(tabs: Tabs, instance: str) -> APIRouter:
     own = [Depends(own_tab(tabs))]
 
     @router.get("/healthz")
-    async def health() -> dict[str, object]:
-        return {"status": "ok", "version": VERSION, "tabs": len(tabs), "instance": instance}
+    async def health(request: Request) -> dict[str, object]:
+        """Anybody may ask; what runs here, and for how many, is told to those who were let in."""
+        told: dict[str, object] = {"status": "ok", "instance": instance}
+        known = request.scope.get("state", {}).get("visitor") is not None
+        return {**told, "version": VERSION, "tabs": len(tabs)} if known else told
 
     @router.get("/media/{tab_id}/saved/{name}", dependencies=own)
     async def saved(tab_id: str, name: str) -> FileResponse:

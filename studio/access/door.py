@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from studio.access.lockout import Lockout
 from studio.access.roles import HOST, Role, Visitor
 
 COOKIE = "likeness"
+NOTED = 100
+"""Names under which a foreign request is noted."""
 AT_ONCE = 60.0
 """Seconds within which the browser that the program opens itself has to come."""
 
@@ -28,7 +30,8 @@ class Refused(LikenessError):
 @dataclass
 class Door:
     """listening: the studio listens beyond loopback. tunnelled: a tunnel is open, or being opened. port: of the studio;
-    it is part of the cookie's name, because browsers keep one jar for all ports of a host. pause: waits seconds."""
+    it is part of the cookie's name, because browsers keep one jar for all ports of a host. pause: waits seconds.
+    tell: says a line in the terminal, for whoever set a proxy up."""
 
     folder: Path
     hosts: Hosts
@@ -40,7 +43,9 @@ class Door:
     keys: Keys = field(init=False)
     audit: Audit = field(init=False)
     lockout: Lockout = field(default_factory=Lockout)
+    tell: Callable[[str], None] | None = None
     _once: tuple[str, float] | None = field(default=None, init=False)
+    _told: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.folder, self.clock)
@@ -76,6 +81,16 @@ class Door:
                                  "makes another.")
         self._passed(place, "Owner")
         return self.keys.sign_in()
+
+    def refused(self, refusal: Mapping[str, str]) -> None:
+        """Notes once for each name what a proxy or a foreign page asked for; anybody could fill the disk else."""
+        key = (refusal["code"], refusal.get("subject", ""))
+        if key in self._told or len(self._told) >= NOTED:
+            return
+        self._told.add(key)
+        self.audit.note("?", "request.refused", code=key[0], name=key[1])
+        if self.tell is not None:
+            self.tell(f"{refusal['code']}: {refusal['message']} {refusal['remedy']}")
 
     def once(self) -> str:
         """A token by which the owner comes in a single time: for the page that the program opens on the own machine."""

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from studio.access.door import Door
 from studio.access.hosts import host_of
-from studio.access.pages import sign_in_page
+from studio.access.pages import refusal_page, sign_in_page
 from studio.access.roles import Visitor
 
 Scope = MutableMapping[str, Any]
@@ -62,7 +62,11 @@ class Gate:
                 return
         refusal = self._foreign(headers, scope["method"])
         if refusal is not None:
-            await answer(send, 403, refusal)
+            self._door.refused(refusal)
+            if _wants_page(headers, scope["method"]):
+                await answer_page(send, 403, refusal_page(refusal, headers.get("accept-language", "")))
+            else:
+                await answer(send, 403, refusal)
             return
         carried = _cookie(headers.get("cookie", ""), self._door.cookie)
         visitor = self._door.visitor(carried)
@@ -80,19 +84,21 @@ class Gate:
     def _foreign(self, headers: dict[str, str], method: str) -> dict[str, str] | None:
         host = headers.get("host", "")
         if not self._door.hosts.knows(host_of(host)):
-            return {"code": "ACCESS.UNKNOWN_HOST",
-                    "message": f"This studio does not answer to the name {host_of(host) or '(none)'}.",
+            name = host_of(host) or "(none)"
+            return {"code": "ACCESS.UNKNOWN_HOST", "subject": name,
+                    "message": f"This studio does not answer to the name {name}.",
                     "remedy": "If the name is yours, start the studio with --allowed-host NAME."}
         if not self._door.asks and not _FORWARDED.isdisjoint(headers):
-            return {"code": "ACCESS.PROXY_OPEN",
+            return {"code": "ACCESS.PROXY_OPEN", "subject": host_of(host),
                     "message": "This request came through a proxy, and nobody is asked for a password.",
                     "remedy": "Start the studio with --allowed-host NAME, the name under which the proxy shows it: "
                               "everybody is asked then."}
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
             if _same_site(headers):
-                return {"code": "ACCESS.PROXY", "message": f"The browser is at {origin}, but the request says {host}: "
-                                                           "a proxy between them does not hand on the Host header.",
+                return {"code": "ACCESS.PROXY", "subject": host_of(host),
+                        "message": f"The browser is at {origin}, but the request says {host}: a proxy between them "
+                                   "does not hand on the Host header.",
                         "remedy": "Let the proxy keep Host (nginx: proxy_set_header Host $http_host), see "
                                   "docs/home-server.md."}
             return _FOREIGN
@@ -105,7 +111,7 @@ class Gate:
         return None
 
     async def _ask(self, send: Send, headers: dict[str, str], method: str) -> None:
-        if method == "GET" and "text/html" in headers.get("accept", ""):
+        if _wants_page(headers, method):
             await answer_page(send, 401, sign_in_page(headers.get("accept-language", "")))
         else:
             await answer(send, 401, {"code": "ACCESS.SIGN_IN", "message": "Nobody is signed in here.",
@@ -131,6 +137,11 @@ class Gate:
 _FORWARDED = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 _FOREIGN = {"code": "STUDIO.FOREIGN_REQUEST", "message": "Another page sent this request.",
             "remedy": "Open the studio by its own address."}
+
+
+def _wants_page(headers: dict[str, str], method: str) -> bool:
+    """A browser that opens an address, rather than a script or a program."""
+    return method == "GET" and "text/html" in headers.get("accept", "")
 
 
 def _same_site(headers: dict[str, str]) -> bool:

@@ -51,7 +51,7 @@
       if (!done) field.title = field.nextElementSibling.title = t("insecure.copy");
     } }, L.icon("copy"), t("copy")));
   const problem = (error) => h("div.notice", { role: "alert", "data-code": error.code }, L.icon("warning"), h("div.notice-words", {},
-    h("p", {}, L.or(`error.${error.code}`, error.message ?? error.words, { subject: error.subject })),
+    h("p", {}, L.or(`error.${error.code}`, error.message ?? error.words, { subject: error.subject, message: error.message ?? error.words })),
     error.remedy ? h("p.remedy", {}, L.or(`remedy.${error.code}`, error.remedy, { subject: error.subject })) : null, h("code", {}, error.code)));
 
   // ---- the tunnel ------------------------------------------------------------------------------------------------

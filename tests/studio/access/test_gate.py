@@ -4,6 +4,8 @@ running app has; and what each role may ask for."""
 from __future__ import annotations
 
 import asyncio
+import errno
+import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -279,6 +281,42 @@ def test_a_proxy_in_front_of_an_open_studio_is_refused(tmp_path: Path, stack: Fa
         answer = client.get("/", headers={"x-forwarded-for": "203.0.113.7"})
         assert (answer.status_code, answer.json()["code"]) == (403, "ACCESS.PROXY_OPEN")
         assert "--allowed-host" in answer.json()["remedy"]
+
+
+def test_a_refusal_is_a_page_in_a_browser_and_a_line_in_the_terminal_told_once(
+        app: FastAPI, client: TestClient, door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(door, "tell", told.append)
+    for language, words in (("en", "does not answer to the name <b>.example"), ("zh-CN", "这个工作室不接受名称")):
+        page = client.get("/", headers={"host": "<b>.example", "accept": "text/html", "accept-language": language})
+        assert page.status_code == 403
+        assert page.headers["content-type"].startswith("text/html")
+        assert html.escape(words) in page.text
+        assert "<b>" not in page.text, "what somebody sends is text"
+        assert "ACCESS.UNKNOWN_HOST" in page.text
+    assert len(told) == 1
+    assert told[0].startswith("ACCESS.UNKNOWN_HOST: ")
+    assert "--allowed-host" in told[0]
+    assert door.audit.last(1)[0]["what"] == "request.refused"
+
+
+def test_what_runs_here_is_told_to_those_who_were_let_in(client: TestClient, door: Door) -> None:
+    assert set(client.get("/healthz").json()) == {"status", "instance"}
+    carried(client, door)
+    assert set(client.get("/healthz").json()) == {"status", "instance", "version", "tabs"}
+
+
+def test_a_link_that_cannot_be_kept_is_an_error_with_a_remedy(client: TestClient, door: Door,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    carried(client, door)
+    monkeypatch.setattr("studio.access.keys.os.replace", full_disk)
+    answer = client.post("/access/links", json={"name": "Ann", "role": "viewer", "days": 1}, headers={"origin": THERE})
+    assert (answer.status_code, answer.json()["code"]) == (422, "ACCESS.STORE")
+    assert "room" in answer.json()["remedy"]
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_proxy_that_drops_the_host_header_is_named(client: TestClient, door: Door) -> None:

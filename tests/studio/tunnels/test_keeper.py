@@ -15,7 +15,7 @@ import pytest
 
 from studio.tunnels import keeper as keeping
 from studio.tunnels.keeper import Keeper, Shown
-from studio.tunnels.ways import CommandWay
+from studio.tunnels.ways import CommandWay, GradioWay
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 PATIENCE = 20.0
@@ -218,6 +218,21 @@ def test_a_link_that_cannot_be_reached_from_here_is_left_alone(seen: Seen, monke
         assert keeper.shown.state == "open"
     finally:
         keeper.close()
+
+
+def test_gradio_s_way_opens_by_a_program_that_is_started_as_its_is_and_speaks_as_it_does(
+        keeper: Keeper, seen: Seen, tmp_path: Path) -> None:
+    """Its servers cannot be asked from here; the arguments are those that Gradio gives (test_ways)."""
+    program = tmp_path / "frpc"
+    program.write_text('#!/bin/sh\nwhile [ "$1" != -l ]; do shift; done\n'
+                       f"exec {sys.executable} {STAND_IN} \"$2\" --say "
+                       "'2026/01/01 [I] [proxy.go] start proxy success: {link}'\n")
+    program.chmod(0o700)
+    keeper.open(GradioWay(program, "share.example:7000", tmp_path / "certificate.pem"))
+    shown = seen.wait(lambda one: one.state in ("open", "failed"))
+    assert shown.state == "open", shown
+    assert shown.way == "gradio"
+    assert str(shown.link).startswith("http://127.0.0.1:")
 
 
 def test_opening_another_closes_the_one_before(keeper: Keeper, seen: Seen) -> None:
