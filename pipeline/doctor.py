@@ -206,13 +206,13 @@ def check_data_folder(folder: Path) -> Row:
 
 def _whose(place: Path) -> str:
     """Where a folder is somebody else's, whose: the usual fault of volumes that were mounted into a container."""
-    if not hasattr(os, "getuid"):
+    if not hasattr(os, "geteuid"):
         return ""
     try:
         owner = place.stat().st_uid
     except OSError:
         return ""
-    mine = os.getuid()
+    mine = os.geteuid()
     return "" if owner == mine else f" ({place} belongs to user {owner}, and this is user {mine}: chown it to {mine})"
 
 

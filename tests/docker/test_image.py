@@ -54,7 +54,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
         told = dict(re.findall(r"^(IMAGE_\w+) (.+)$", done.stdout, flags=re.M))
         yield Image(Path(told["IMAGE_ROOT"]), int(told["IMAGE_BYTES"]))
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        for line in reversed(Path("/proc/mounts").read_text().splitlines()):
+            if line.split()[1].startswith(f"{work}/"):
+                subprocess.run(["umount", line.split()[1]], check=False)
+        shutil.rmtree(work)
 
 
 @contextmanager

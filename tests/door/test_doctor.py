@@ -18,6 +18,7 @@ from models.runtime import Provider, try_providers, wanted_runtime
 from pipeline import doctor
 from processors.registry import Problem
 from tests.door.conftest import ROOT, Call, webui
+from tests.pipeline.pictures.making import open_folder, without_privileges
 
 
 def test_on_this_machine_the_main_job_works_and_every_row_is_there(tmp_path: Path) -> None:
@@ -144,6 +145,16 @@ def test_ffmpeg_that_does_not_run_is_a_remark(tmp_path: Path) -> None:
     missing = doctor.check_ffmpeg(lambda: str(tmp_path / "ffmpeg"))
     assert missing.state == "remark"
     assert "imageio-ffmpeg" in missing.remedy
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no user numbers on this system")
+def test_a_folder_of_somebody_else_s_is_told_with_both_users() -> None:
+    """As a volume that was mounted into a container."""
+    with open_folder() as folder, without_privileges():
+        row = doctor.check_data_folder(folder if folder.stat().st_uid == 0 else Path("/"))
+        assert row.state == "failure"
+        assert f"belongs to user 0, and this is user {os.geteuid()}" in row.words
+        assert f"chown it to {os.geteuid()}" in row.words
 
 
 def test_a_data_folder_that_cannot_be_is_a_failure(tmp_path: Path) -> None:

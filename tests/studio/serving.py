@@ -137,21 +137,22 @@ def running_server(config: uvicorn.Config, listening: socket.socket | None = Non
 
 
 @contextlib.contextmanager
-def serve(folder: Path) -> Iterator[Studio]:
+def serve(folder: Path, *chromium_flags: str, **more: Any) -> Iterator[Studio]:
+    """more: of Settings."""
     executable = chromium()
     if executable is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     engine = Engine()
-    settings = Settings(data_dir=folder, port=port, options=settle({}, {}, folder),
+    settings = Settings(data_dir=folder, port=port, options=settle({}, {}, folder), **more,
                         checks=lambda: [row.to_data() for row in (check_disk(folder), check_duplicates())])
     app = create_app(engine, settings)
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     with running_server(config, listening), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=[
             "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
-            "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"])
+            "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", *chromium_flags])
         try:
             yield Studio(f"http://127.0.0.1:{port}", app, app.state.tabs, browser)
         finally:

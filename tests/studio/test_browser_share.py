@@ -196,6 +196,24 @@ def test_an_owner_and_an_editor_work_at_once_and_neither_disturbs_the_other(stud
             assert owner.locator(".facts .file").inner_text() != ASTRONAUT.name
             guest.keyboard.press("Control+z")
             expect(owner.locator("#undo")).to_be_enabled()
+            # Renders stand in one line, and both see both.
+            before = len(studio.tabs.machine.jobs.list())
+            for page in (owner, guest):
+                drop(page, clip, "#viewer")
+                expect(page.locator(".person")).to_have_count(3, timeout=LONG)
+                page.click("#person-others")
+                page.click("#choose-pixelate")
+                page.click("#render:enabled", timeout=LONG)
+                page.click("#render-start")
+            for page in (owner, guest):
+                page.click("#jobs", timeout=LONG)
+                expect(page.locator(".job-card")).to_have_count(before + 2, timeout=LONG)
+            for page in (owner, guest):
+                expect(page.locator(".job-card[data-state='done']")).to_have_count(before + 2, timeout=LONG)
+            first, second = studio.tabs.machine.jobs.list()[-2:]
+            assert first.finished is not None
+            assert second.started is not None
+            assert second.started >= first.finished, "one after the other"
         close_tunnel(owner)
     studio.complaints.clear()
 
