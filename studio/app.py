@@ -28,6 +28,7 @@ from studio.access.gate import Gate
 from studio.access.hosts import Hosts
 from studio.idle import Idle
 from studio.machine import Machine
+from studio.pace import Pace
 from studio.settings import Settings
 from studio.sharing import Sharing
 from studio.tabs import Tabs
@@ -104,7 +105,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     for router in (make_router(tabs, instance), make_clip_router(tabs), make_job_router(tabs),
                    make_access_router(door, sharing)):
         app.include_router(router)
-    mount(app, tabs, settings, LARGEST_UPLOAD)
+    app.add_middleware(Pace, queue=mount(app, tabs, settings, LARGEST_UPLOAD))
     app.add_middleware(Gate, door=door, root_path=settings.root_path)
     return app
 

@@ -72,7 +72,7 @@ def make_access_router(door: Door, sharing: Sharing) -> APIRouter:
     @router.get("/me")
     async def me(request: Request) -> dict[str, Any]:
         visitor = visitor_of(request)
-        return {"name": visitor.name, "role": visitor.role, "asks": door.asks}
+        return {"name": visitor.name, "role": visitor.role, "asks": door.asks, "shared": door.tunnelled}
 
     @router.get("/sharing")
     async def shown(request: Request) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from pipeline.version import VERSION
 from studio.media import WEB
+from studio.pace import Queue
 from studio.screens import image, system
 from studio.settings import Settings
 from studio.tabs import Tabs
@@ -24,8 +25,10 @@ HEAD = (f'<link rel="stylesheet" href="studio.css?v={VERSION}">'
         f'<script src="studio.js?v={VERSION}"></script>')
 
 
-def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> None:
-    """Builds the Blocks and mounts them at the root, with everything off that Gradio would add of its own."""
+def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> Queue:
+    """Builds the Blocks and mounts them at the root, with everything off that Gradio would add of its own.
+
+    Returns their queue."""
     # The ground's colour before the studio's own style sheet arrives: no white flash in the dark.
     theme = gr.themes.Base(font=SYSTEM_FONTS, font_mono=MONO_FONTS).set(
         body_background_fill=GROUND, body_background_fill_dark=GROUND, body_text_color=TEXT, body_text_color_dark=TEXT)
@@ -40,3 +43,5 @@ def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> 
         show_error=False,
         max_file_size=largest_upload, theme=theme, head=HEAD, favicon_path=str(WEB / "mark.svg"),
         app_kwargs={"docs_url": None, "redoc_url": None, "openapi_url": None})
+    queue: Queue = blocks._queue
+    return queue

@@ -151,7 +151,7 @@
         h("span.spring"),
         h("span.chip.machine", { title: t("machine.help") }, h("span.dot.good", { "aria-hidden": "true" }),
           t(view.cores === 1 ? "machine.one" : "machine", { cores: view.cores })),
-        L.isAway() || view.shared ? null : h("span.chip.offline", { title: t("offline.help") }, t("offline")),
+        L.isAway() || L.shared ? null : h("span.chip.offline", { title: t("offline.help") }, t("offline")),
         L.shareButton(view),
         !L.mayEdit() ? null : h("span.pair", {},
           h("button.button.quiet", { id: "undo", "data-key": "undo", disabled: !view.can_undo, title: `${t("undo")} · Ctrl+Z`,

@@ -116,7 +116,11 @@
     const content = h("div.share-body");
     [wrong, made, password] = [null, null, null];
     open = { content };
-    open.dialog = L.dialogue(t("share.title"), content, () => { open = null; L.draw("bar"); });
+    open.dialog = L.dialogue(t("share.title"), content, () => {
+      open = null;
+      L.shared = state ? state.tunnel.state === "open" : L.shared;
+      L.draw("bar");
+    });
     open.dialog.id = "share-dialogue";
     draw();
     look();
@@ -124,19 +128,19 @@
 
   // Somebody who is in already opened a guest's link: another guest becomes that one, the owner stays the owner.
   const token = new URLSearchParams(location.hash.slice(1)).get("guest");
-  if (token) {
-    history.replaceState(null, "", location.pathname);
-    fetch("access/me", { cache: "no-store" }).then((answer) => answer.json()).then(async (me) => {
-      if (me.role === "owner") return;
-      const entered = await fetch("access/enter", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
-      if (entered.ok) location.reload();
-    }).catch(() => null);
-  }
+  if (token) history.replaceState(null, "", location.pathname);
+  fetch("access/me", { cache: "no-store" }).then((answer) => answer.json()).then(async (me) => {
+    L.shared = me.shared;
+    if (me.shared) L.draw("bar");
+    if (!token || me.role === "owner") return;
+    const entered = await fetch("access/enter", { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ token }) });
+    if (entered.ok) location.reload();
+  }).catch(() => null);
 
   // In the top bar: the way to the dialogue, or who one is here.
   L.shareButton = (view) => (view.visitor?.role === "owner" ?
     h("button.button.quiet", { id: "share", "data-key": "share", title: t("share.help"), "aria-haspopup": "dialog", onclick: L.shareDialogue },
-      L.icon("share"), h("span.tool-words", {}, t("share")), view.shared ? h("span.dot.good", { title: t("share.is_open") }) : null) :
+      L.icon("share"), h("span.tool-words", {}, t("share")), L.shared ? h("span.dot.good", { title: t("share.is_open") }) : null) :
     h("span.pair", {}, h("span.chip", { id: "visitor", title: t(`role.may.${L.me().role}`) }, L.icon("person"), h("bdi", {}, L.me().name)),
       h("button.button.quiet.small", { id: "leave", "data-key": "leave", onclick: L.leave }, t("leave"))));
   L.leave = async () => {

@@ -95,6 +95,7 @@ def test_an_editor_uploads_previews_renders_plays_and_seeks_through_the_tunnel(
             expect(guest.locator("#visitor")).to_contain_text("Ann")
             assert "guest=" not in guest.url, "the token is not left in the address"
             expect(guest.locator("#share")).to_have_count(0)
+            expect(guest.locator(".chip.offline")).to_have_count(0)
             expect(guest.locator("#open-path")).to_have_count(0)
             expect(owner.locator("#share-connected")).to_contain_text("Ann", timeout=LONG)
             drop(guest, clip, "#viewer")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import Search
@@ -80,3 +85,40 @@ def test_a_fresh_studio_has_nothing_to_give_back() -> None:
         clock.now += 10 * AFTER
         idle.look()
 
+
+def test_gradio_s_queue_is_looked_at_often_while_somebody_works_and_seldom_else(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from studio import pace
+
+    monkeypatch.setattr(pace, "QUIET", 0.2)
+    queue = SimpleNamespace(sleep_when_free=0.001, progress_update_sleep_when_free=0.01)
+
+    async def answers(scope: Any, receive: Any, send: Any) -> None:
+        pass
+
+    async def visit() -> list[float]:
+        middleware = pace.Pace(answers, queue)
+        seen = [queue.sleep_when_free]
+        for path in ("/healthz", "/gradio_api/queue/join"):
+            await middleware({"type": "http", "path": path}, None, None)  # type: ignore[arg-type]  # nothing is sent
+            seen.append(queue.sleep_when_free)
+        await asyncio.sleep(0.5)
+        return [*seen, queue.sleep_when_free]
+
+    assert asyncio.run(visit()) == [pace.SLOW, pace.SLOW, pace.QUICK, pace.SLOW]
+
+
+def test_the_studio_s_own_queue_is_slow_until_somebody_asks(tmp_path: Path) -> None:
+    from fastapi.testclient import TestClient
+
+    from studio.app import create_app
+    from studio.pace import SLOW
+    from studio.settings import Settings
+
+    app = create_app(Engine(registry=Registry(), faces=dlib_stack()), Settings(data_dir=tmp_path))
+    with TestClient(app, base_url="http://127.0.0.1:7860"):
+        apps: list[Any] = [getattr(route, "app", None) for route in app.routes]
+        queue = next(one.get_blocks()._queue for one in apps if hasattr(one, "get_blocks"))
+        assert queue.sleep_when_free == SLOW

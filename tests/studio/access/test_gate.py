@@ -128,7 +128,7 @@ def test_the_password_lets_the_owner_in_and_a_wrong_one_does_not(client: TestCli
     assert (refused.status_code, refused.json()["code"]) == (403, "ACCESS.PASSWORD")
     assert client.get("/access/me").status_code == 401
     assert client.post("/access/enter", json={"password": password}).status_code == 200
-    assert client.get("/access/me").json() == {"name": "Owner", "role": "owner", "asks": True}
+    assert client.get("/access/me").json() == {"name": "Owner", "role": "owner", "asks": True, "shared": False}
     assert client.get("/").status_code == 200
     client.post("/access/leave", headers={"origin": THERE})
     assert client.get("/").status_code == 401
@@ -261,7 +261,7 @@ def test_at_the_machine_itself_nobody_is_asked_until_a_tunnel_opens(tmp_path: Pa
     app = make(tmp_path, stack)
     door: Door = app.state.door
     with TestClient(app, base_url=HERE) as client:
-        assert client.get("/access/me").json() == {"name": "Owner", "role": "owner", "asks": False}
+        assert client.get("/access/me").json() == {"name": "Owner", "role": "owner", "asks": False, "shared": False}
         opened = client.post("/access/tunnel", json={"how": "cmd:sleep 30"}, headers={"origin": HERE})
         assert opened.status_code == 200
         password = opened.json()["password"]
