@@ -1,5 +1,5 @@
-"""How often Gradio's queue looks whether somebody asked for something: of its own a thousand times a second, which costs
-4.9 % of a core for as long as the studio runs (measured). Here: often while it is used, seldom else."""
+"""How often Gradio's queue looks whether somebody asked for something. Of its own it looks a thousand times a second,
+which costs 4.9 % of a core for as long as the studio runs (measured). Here: often while it is used, seldom else."""
 
 from __future__ import annotations
 
