@@ -33,11 +33,11 @@ def parse_source(text: str) -> SourceWords:
     # A sign after a folder's name belongs to the path: `a=b/ann.jpg` is a file in the folder `a=b`.
     named = bool(equals) and "/" not in name and "\\" not in name
     file = rest if named else text
-    if not file or (named and not name.strip()):
-        raise UsageError(f"--source {text!r} is not [NAME=]FILE.", subject=text,
-                         remedy="Write for example --source Ann=ann.jpg.")
     path, face = _with_face(file)
     found = spelt(name.strip() if named else path.stem)
+    if not file or not found:  # `/` is a path, and names nothing
+        raise UsageError(f"--source {text!r} is not [NAME=]FILE.", subject=text,
+                         remedy="Write for example --source Ann=ann.jpg.")
     if len(found) > 80:
         raise UsageError(f"The name {found[:20]!r}… is longer than 80 characters.", subject=found,
                          remedy="Give a shorter one: --source NAME=FILE.")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.recipe import Anonymise, Choice, Keep, RunEffects, UseSource
@@ -83,6 +83,8 @@ def test_any_name_finds_its_way_through_a_map(wanted: dict[int, str]) -> None:
 
 
 @given(st.text())
+@example("/")
+@example(".")
 def test_no_text_makes_a_map_or_a_source_fail_but_in_words(text: str) -> None:
     with suppress(UsageError):  # any other exception fails the test
         people, _ = parse_map(text, ["Ann"])

@@ -6,6 +6,7 @@ import contextlib
 import json
 import queue
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -70,7 +71,7 @@ def status(address: str, **headers: str) -> int:
 
 
 def test_a_tunnel_from_the_start_tells_the_password_once_and_then_the_link(tmp_path: Path) -> None:
-    way = f"cmd:{sys.executable} {STAND_IN} {{port}}"
+    way = f"cmd:{shlex.join([sys.executable, str(STAND_IN)])} {{port}}"
     with serving(tmp_path, "--share", way) as terminal:
         address = terminal.wait(r"Likeness is at (\S+)")[1]
         password = terminal.wait(r"password, told this once: (\S+)")[1]

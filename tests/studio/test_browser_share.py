@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def closed(studio: Studio) -> Iterator[None]:
     studio.app.state.sharing.keeper.close()
 
 
-PROGRAM = f"{sys.executable} {STAND_IN} {{port}}"
+PROGRAM = f"{shlex.join([sys.executable, str(STAND_IN)])} {{port}}"
 
 
 def open_tunnel(page: Page, kind: str = "cmd", text: str = PROGRAM) -> str:

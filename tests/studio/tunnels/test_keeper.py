@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import shlex
 import sys
 import threading
 import time
@@ -60,7 +61,7 @@ def keeper(seen: Seen) -> Iterator[Keeper]:
 
 
 def stand_in(words: str = "") -> CommandWay:
-    return CommandWay(f"{sys.executable} {STAND_IN} {{port}} {words}")
+    return CommandWay(f"{shlex.join([sys.executable, str(STAND_IN)])} {{port}} {words}")
 
 
 def runs(process: int) -> bool:
@@ -76,7 +77,7 @@ def test_a_tunnel_opens_shows_its_link_and_closes_with_its_program(keeper: Keepe
     script = tmp_path / "program.py"
     script.write_text(f"import os, pathlib, time\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\n"
                       "print('at https://a.example/x', flush=True)\ntime.sleep(600)\n")
-    keeper.open(CommandWay(f"{sys.executable} {script}"))
+    keeper.open(CommandWay(shlex.join([sys.executable, str(script)])))
     assert keeper.shown.state in ("opening", "open")
     shown = seen.wait(lambda one: one.state == "open")
     assert shown.link == "https://a.example/x"
@@ -225,7 +226,7 @@ def test_gradio_s_way_opens_by_a_program_that_is_started_as_its_is_and_speaks_as
     """Its servers cannot be asked from here; the arguments are those that Gradio gives (test_ways)."""
     program = tmp_path / "frpc"
     program.write_text('#!/bin/sh\nwhile [ "$1" != -l ]; do shift; done\n'
-                       f"exec {sys.executable} {STAND_IN} \"$2\" --say "
+                       f"exec {shlex.join([sys.executable, str(STAND_IN)])} \"$2\" --say "
                        "'2026/01/01 [I] [proxy.go] start proxy success: {link}'\n")
     program.chmod(0o700)
     keeper.open(GradioWay(program, "share.example:7000", tmp_path / "certificate.pem"))
