@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from studio.access.door import Door
 from studio.access.hosts import host_of
+from studio.access.known import is_known
 from studio.access.pages import refusal_page, sign_in_page
 from studio.access.roles import Visitor
 
@@ -35,6 +36,14 @@ HEADERS = ((b"content-security-policy", POLICY.encode()), (b"referrer-policy", b
 OPEN = frozenset({"/healthz", "/access/enter"})
 """What is answered to anybody."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+LARGEST_OF_STRANGERS = 8 << 10
+"""Bytes of what is asked before somebody is known: a password, or a token."""
+LARGEST_ASKED = 4 << 20
+"""Bytes of what a page asks: edits, with masks and notes at most. Files are uploads."""
+
+
+class _TooLarge(Exception):
+    pass
 
 
 class Gate:
@@ -60,7 +69,7 @@ class Gate:
             if scope["path"] == self._root:  # every address on the page counts from its own
                 await _redirect(send, self._root + "/")
                 return
-        refusal = self._foreign(headers, scope["method"])
+        refusal = self._foreign(headers, scope["method"], path)
         if refusal is not None:
             self._door.refused(refusal)
             if _wants_page(headers, scope["method"]):
@@ -73,15 +82,58 @@ class Gate:
         if visitor is None and path not in OPEN:
             await self._ask(send, headers, scope["method"])
             return
+        if not is_known(path):
+            await answer(send, 404, {"code": "STUDIO.NO_PAGE", "message": "There is nothing at this address.",
+                                     "remedy": "Open the studio's first page."})
+            return
+        try:
+            receive = await self._bounded(receive, scope["method"], path, visitor, carried)
+        except _TooLarge:
+            await answer(send, 413, {"code": "STUDIO.TOO_LARGE", "message": "That is more than is asked for here.",
+                                     "remedy": "Files go by the page's own ways to open them."})
+            return
         scope.setdefault("state", {})["visitor"] = visitor
         await self._app(scope, receive, self._guarded(send, visitor, carried))
+
+    async def _bounded(self, receive: Receive, method: str, path: str, visitor: Visitor | None,
+                       carried: str | None) -> Receive:
+        """A body that is read here, whole and small, before anything else holds it; uploads alone are handed on as they
+        come, for as long as their sender may. Raises _TooLarge."""
+        if method in SAFE:
+            return receive
+        if visitor is not None and path.startswith("/upload/"):
+            return self._while_allowed(receive, visitor, carried)
+        most = LARGEST_ASKED if visitor is not None else LARGEST_OF_STRANGERS
+        messages: list[Message] = []
+        size = 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > most:
+                raise _TooLarge
+            if not message.get("more_body"):
+                break
+        messages.reverse()
+
+        async def again() -> Message:
+            return messages.pop() if messages else await receive()
+
+        return again
+
+    def _while_allowed(self, receive: Receive, visitor: Visitor, carried: str | None) -> Receive:
+        async def guarded() -> Message:
+            message = await receive()
+            return message if self._door.still(visitor, carried) else {"type": "http.disconnect"}
+
+        return guarded
 
     def _path(self, scope: Scope) -> str:
         """The route's path: proxies keep the prefix under which they show the studio, or take it off."""
         path = str(scope["path"])
         return path[len(self._root):] or "/" if self._root and path.startswith(self._root + "/") else path
 
-    def _foreign(self, headers: dict[str, str], method: str) -> dict[str, str] | None:
+    def _foreign(self, headers: dict[str, str], method: str, path: str) -> dict[str, str] | None:
         host = headers.get("host", "")
         if not self._door.hosts.knows(host_of(host)):
             name = host_of(host) or "(none)"
@@ -103,8 +155,8 @@ class Gate:
                                   "docs/home-server.md."}
             return _FOREIGN
         if headers.get("sec-fetch-site", "none") in ("cross-site", "same-site") and not (
-                headers.get("sec-fetch-mode") == "navigate" and method == "GET"):
-            return _FOREIGN
+                headers.get("sec-fetch-mode") == "navigate" and method == "GET" and path == "/"):
+            return _FOREIGN  # another page may open the first page, and nothing else
         if method not in SAFE and origin is None and headers.get("sec-fetch-site") != "same-origin" \
                 and "cookie" in headers:
             return _FOREIGN  # every browser says where a page's POST comes from; what says nothing carries no cookie
