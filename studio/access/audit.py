@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 NAME = "audit.jsonl"
-LARGEST = 1 << 20
-"""Bytes after which a new file is begun: five thousand entries. One older file is kept."""
+LARGEST = 4 << 20
+"""Bytes after which a new file is begun: twenty thousand entries. One older file is kept."""
 
 
 class Audit:
@@ -22,6 +22,8 @@ class Audit:
         self.path = folder / NAME
         self._clock = clock
         self._lock = threading.Lock()
+        self.trouble: OSError | None = None
+        """Why the last entry is not there: a full disk keeps nobody out."""
 
     def note(self, who: str, what: str, **more: str | int | float | None) -> None:
         """who: a visitor's name, or where somebody unknown came from. what: a dotted word, as `enter.refused`."""
@@ -29,15 +31,22 @@ class Audit:
                  "what": what, **more}
         line = json.dumps(entry, ensure_ascii=False)
         with self._lock:
-            with suppress(FileNotFoundError):
-                if self.path.stat().st_size > LARGEST:
-                    self.path.replace(self.path.with_suffix(".1.jsonl"))
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = not self.path.exists()
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(line + "\n")
-            if new:
-                self.path.chmod(0o600)
+            try:
+                self._append(line)
+                self.trouble = None
+            except OSError as error:
+                self.trouble = error
+
+    def _append(self, line: str) -> None:
+        with suppress(FileNotFoundError):
+            if self.path.stat().st_size > LARGEST:
+                self.path.replace(self.path.with_suffix(".1.jsonl"))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = not self.path.exists()
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if new:
+            self.path.chmod(0o600)
 
     def last(self, count: int = 50) -> list[dict[str, object]]:
         """The newest entries, newest first."""

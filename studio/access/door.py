@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +19,11 @@ from studio.access.roles import HOST, Role, Visitor
 COOKIE = "likeness"
 NOTED = 100
 """Names under which a foreign request is noted."""
-AT_ONCE = 60.0
-"""Seconds within which the browser that the program opens itself has to come."""
+SELDOM = 60.0
+"""Seconds between two notes of the same kind about somebody who was refused."""
+CHECKS = 2
+"""Passwords that are checked at the same time: each takes 64 MiB."""
+LONGEST_NAME = 255
 
 
 class Refused(LikenessError):
@@ -29,7 +32,8 @@ class Refused(LikenessError):
 
 @dataclass
 class Door:
-    """listening: the studio listens beyond loopback. tunnelled: a tunnel is open, or being opened. port: of the studio;
+    """listening: the studio listens beyond loopback. tunnelled: a tunnel is open, or being opened;
+    was_tunnelled: or one was. port: of the studio;
     it is part of the cookie's name, because browsers keep one jar for all ports of a host. pause: waits seconds.
     tell: says a line in the terminal, for whoever set a proxy up."""
 
@@ -38,13 +42,16 @@ class Door:
     port: int = 7860
     listening: bool = False
     tunnelled: bool = False
+    was_tunnelled: bool = False
     clock: Callable[[], float] = time.time
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     keys: Keys = field(init=False)
     audit: Audit = field(init=False)
     lockout: Lockout = field(default_factory=Lockout)
     tell: Callable[[str], None] | None = None
-    _once: tuple[str, float] | None = field(default=None, init=False)
+    _noted: dict[tuple[str, str], tuple[float | None, int]] = field(default_factory=dict, init=False)
+    _checking: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(CHECKS, thread_name_prefix="password"), init=False)
     _told: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
@@ -57,8 +64,14 @@ class Door:
 
     @property
     def asks(self) -> bool:
-        """Whether everybody has to show a credential: as soon as the studio can be reached from elsewhere."""
-        return self.listening or self.tunnelled
+        """Whether everybody has to show a credential: as soon as the studio can be reached from elsewhere. It stays so
+        when a tunnel is closed: whatever is left of it on another machine then finds a closed door."""
+        return self.listening or self.was_tunnelled or self.keys.left_open
+
+    def tunnel(self, state: bool) -> None:
+        """A tunnel is open, or being opened; or none is any more."""
+        self.tunnelled = state
+        self.was_tunnelled = self.was_tunnelled or state
 
     def visitor(self, carried: str | None) -> Visitor | None:
         """carried: the cookie's value."""
@@ -73,18 +86,28 @@ class Door:
 
     async def by_password(self, password: str, place: str) -> str:
         """What the owner's browser carries from now on. place: where the try comes from. Raises Refused."""
-        await self._wait(place)
-        if not await asyncio.to_thread(self.keys.is_password, password):
-            self._failed(place, "password")
+        if not self.lockout.enter(place):
+            self._seldom(place, "enter.too_many")
+            raise Refused("Too many tries at once.", code="ACCESS.TOO_MANY", subject=place, remedy="Wait for a minute.")
+        try:
+            # Counted as wrong before it is looked at: a hundred at once are a hundred.
+            await self.pause(self.lockout.begin(place))
+            number = self.keys.number
+            right = await asyncio.get_running_loop().run_in_executor(self._checking, self.keys.is_password, password)
+        finally:
+            self.lockout.leave(place)
+        if not right or number != self.keys.number:
+            self._seldom(place, "enter.refused", by="password")
             raise Refused("That is not the password.", code="ACCESS.PASSWORD", subject="password",
                           remedy="Try again. It was printed in the terminal when it was made; `webui.py password` "
                                  "makes another.")
-        self._passed(place, "Owner")
+        self.lockout.passed(place)
+        self.audit.note("Owner", "enter", place=place)
         return self.keys.sign_in()
 
     def refused(self, refusal: Mapping[str, str]) -> None:
         """Notes once for each name what a proxy or a foreign page asked for; anybody could fill the disk else."""
-        key = (refusal["code"], refusal.get("subject", ""))
+        key = (refusal["code"], refusal.get("subject", "")[:LONGEST_NAME])
         if key in self._told or len(self._told) >= NOTED:
             return
         self._told.add(key)
@@ -92,57 +115,32 @@ class Door:
         if self.tell is not None:
             self.tell(f"{refusal['code']}: {refusal['message']} {refusal['remedy']}")
 
-    def once(self) -> str:
-        """A token by which the owner comes in a single time: for the page that the program opens on the own machine."""
-        token = secrets.token_urlsafe(32)
-        self._once = (token, self.clock() + AT_ONCE)
-        return token
-
-    def _is_once(self, token: str) -> bool:
-        if self._once is None or not secrets.compare_digest(self._once[0].encode(), token.encode()):
-            return False
-        until, self._once = self._once[1], None
-        return self.clock() < until
-
     async def by_link(self, token: str, place: str) -> str:
-        """What a guest's browser carries from now on; the owner's, by what `once` gave. Raises Refused."""
-        await self._wait(place)
-        if self._is_once(token):
-            self._passed(place, "Owner")
-            return self.keys.sign_in()
+        """What a guest's browser carries from now on. Nobody waits: 256 random bits are not guessed. Raises Refused."""
         link = self.keys.link_of(token)
         if link is None:
-            self._failed(place, "link")
+            self._seldom(place, "enter.refused", by="link")
             raise Refused("This link lets nobody in: it was ended, or is not complete.", code="ACCESS.LINK",
                           subject="link", remedy="Ask whoever sent it for a new one.")
         if self.clock() >= link.expires:
-            self.audit.note(link.name, "enter.expired", place=place)
+            self._seldom(link.name, "enter.expired", place=place)
             raise Refused("This link has expired.", code="ACCESS.EXPIRED", subject=link.name,
                           remedy="Ask whoever sent it for a new one. (If it is new, the clock of the machine that runs "
                                  "the studio is wrong.)")
-        self._passed(place, link.name)
+        self.audit.note(link.name, "enter", place=place)
         return self.keys.sign_in(link)
 
-    async def _wait(self, place: str) -> None:
-        seconds = self.lockout.wait_for(place)
-        if not seconds:
+    def _seldom(self, who: str, what: str, **more: str) -> None:
+        """Notes what strangers can bring about as often as they like: once in a while for each, with how often."""
+        now, key = self.clock(), (who, what)
+        last, missed = self._noted.pop(key, (None, 0))
+        if last is not None and now - last < SELDOM:
+            self._noted[key] = (last, missed + 1)
             return
-        if not self.lockout.enter(place):
-            self.audit.note(place, "enter.too_many")
-            raise Refused("Too many tries at once.", code="ACCESS.TOO_MANY", subject=place,
-                          remedy=f"Wait for {seconds:.0f} seconds.")
-        try:
-            await self.pause(seconds)
-        finally:
-            self.lockout.leave(place)
-
-    def _failed(self, place: str, by: str) -> None:
-        self.lockout.failed(place)
-        self.audit.note(place, "enter.refused", by=by)
-
-    def _passed(self, place: str, who: str) -> None:
-        self.lockout.passed(place)
-        self.audit.note(who, "enter", place=place)
+        self._noted[key] = (now, 0)
+        while len(self._noted) > NOTED:
+            del self._noted[next(iter(self._noted))]
+        self.audit.note(who, what, **more, **({"times": missed + 1} if missed else {}))
 
     def make_link(self, name: str, role: Role, days: int) -> tuple[Link, str]:
         link, token = self.keys.make_link(name, role, days * 24 * 3600.0)

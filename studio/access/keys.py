@@ -14,7 +14,7 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,12 +52,15 @@ class Link(BaseModel):
 
 
 class _Kept(BaseModel):
-    """What the file holds. number: of the password, one more with each new one."""
+    """What the file holds. number: of the password, one more with each new one. left_open: a tunnel is open; where a
+    start finds it so, the studio ended without closing it. ended: sign-ins that were ended, by id, and when."""
 
     key: str
     password: str | None = None
     number: int = 0
     links: tuple[Link, ...] = ()
+    left_open: bool = False
+    ended: Mapping[str, float] = {}
 
 
 class Keys:
@@ -71,10 +74,17 @@ class Keys:
         self._clock = clock
         self._lock = threading.Lock()
         self._hasher = argon2.PasswordHasher()
+        self._seen = 0
         self._kept = self._load()
+        self._left_open = self._kept.left_open
         self._serializer = URLSafeSerializer(self._kept.key, salt="likeness.visitor")
 
     # The password
+
+    @property
+    def number(self) -> int:
+        """Of the password: another one, another number."""
+        return self._kept.number
 
     @property
     def has_password(self) -> bool:
@@ -107,7 +117,22 @@ class Keys:
     def _put_password(self, password: str) -> None:
         hashed = self._hasher.hash(password)
         with self._lock:
+            self._look_again()
             self._save(self._kept.model_copy(update={"password": hashed, "number": self._kept.number + 1}))
+
+    # Tunnels
+
+    @property
+    def left_open(self) -> bool:
+        """Whether the studio ended without closing its tunnel, the last time."""
+        return self._left_open
+
+    def tunnel(self, state: bool) -> None:
+        """Keeps whether a tunnel is open, for the next start."""
+        with self._lock:
+            self._look_again()
+            if self._kept.left_open != state:
+                self._save(self._kept.model_copy(update={"left_open": state}))
 
     # Links
 
@@ -123,6 +148,7 @@ class Keys:
         link = Link(id=secrets.token_hex(6), name=name, role=role, made=now, expires=now + seconds,
                     token=_digest(token))
         with self._lock:
+            self._look_again()
             kept = (one for one in self._kept.links if one.expires > now - REMEMBERED)
             self._save(self._kept.model_copy(update={"links": (*kept, link)}))
         return link, token
@@ -130,6 +156,7 @@ class Keys:
     def revoke(self, id: str) -> Link | None:
         """The link that was ended; None where there is none."""
         with self._lock:
+            self._look_again()
             found = next((link for link in self._kept.links if link.id == id), None)
             if found is not None:
                 self._save(self._kept.model_copy(update={
@@ -147,6 +174,14 @@ class Keys:
         """What the browser of the owner, or of a guest with that link, carries from now on."""
         carried = [link.id if link else "", self._kept.number, secrets.token_hex(8), int(self._clock())]
         return str(self._serializer.dumps(carried))
+
+    def end(self, id: str) -> None:
+        """Whatever carries this sign-in lets nobody in any more."""
+        now = self._clock()
+        with self._lock:
+            self._look_again()
+            ended = {key: when for key, when in self._kept.ended.items() if when > now - STAY} | {id: now}
+            self._save(self._kept.model_copy(update={"ended": ended}))
 
     def came_by(self, carried: str) -> str | None:
         """What tells this browser (for a guest: this link) from others, whether it is still let in or not; None for
@@ -168,7 +203,7 @@ class Keys:
             return None
         by, number, id, signed = found
         now, kept = self._clock(), self._kept
-        if signed > now + SKEW:
+        if signed > now + SKEW or id in kept.ended:
             return None
         if not by:
             fresh = number == kept.number and now - signed <= STAY
@@ -180,8 +215,18 @@ class Keys:
 
     # The file
 
+    def _look_again(self) -> None:
+        """The lock is held. `webui.py password` may have written meanwhile; its word must not be undone."""
+        try:
+            changed = self._path.stat().st_mtime_ns != self._seen
+        except OSError:  # not there yet, or gone: what is written next makes it
+            return
+        if changed:
+            self._kept = self._load()
+
     def _load(self) -> _Kept:
         try:
+            self._seen = self._path.stat().st_mtime_ns
             return _Kept.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return _Kept(key=secrets.token_urlsafe(32))
@@ -192,6 +237,7 @@ class Keys:
             raise self._trouble("read", error) from error
 
     def _save(self, kept: _Kept) -> None:
+        """The lock is held."""
         data: dict[str, Any] = kept.model_dump(mode="json")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -202,6 +248,7 @@ class Keys:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(staged, self._path)
+            self._seen = self._path.stat().st_mtime_ns
         except OSError as error:
             raise self._trouble("written", error) from error
         self._kept = kept

@@ -1,6 +1,7 @@
 """Guessing made slow: after some failures every further try waits, longer and longer, and few may wait at once.
 
-Nobody is ever locked out: the right password counts after the wait, and whoever is signed in notices nothing.
+Nobody is locked out for good: the right password counts after the wait, and whoever is signed in notices nothing. While
+somebody keeps guessing, others at the same place may have to try again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 FREE = 5
 """Failures that cost nothing: people mistype."""
 LONGEST = 30.0
-"""Seconds. 2,880 guesses a day, of a password of 60 bits."""
+"""Seconds. With as many waiting as may, 23,000 guesses a day, of a password of 60 bits."""
 FORGOTTEN = 900.0
 """Seconds without a failure after which all is forgiven."""
 WAITING = 8
@@ -36,30 +37,26 @@ class Lockout:
         self._clock = clock
         self._places: dict[str, _Place] = {}
 
-    def wait_for(self, place: str) -> float:
-        """Seconds that the next try from there has to wait."""
-        found = self._places.get(place)
-        if found is None or self._clock() - found.last > FORGOTTEN:
-            return 0.0
-        return min(2.0 ** (found.failures - FREE), LONGEST) if found.failures >= FREE else 0.0
-
     def enter(self, place: str) -> bool:
-        """Begins a wait. False where too many wait there already."""
+        """Somebody there wants to try. False where too many wait there already."""
         found = self._place(place)
         if found.waiting >= WAITING:
             return False
         found.waiting += 1
         return True
 
-    def leave(self, place: str) -> None:
-        self._place(place).waiting -= 1
-
-    def failed(self, place: str) -> None:
+    def begin(self, place: str) -> float:
+        """Seconds that this try has to wait. It counts as failed from now on, until `passed` says otherwise."""
         found = self._place(place)
         if self._clock() - found.last > FORGOTTEN:
             found.failures = 0
+        wait = min(2.0 ** (found.failures - FREE), LONGEST) if found.failures >= FREE else 0.0
         found.failures += 1
         found.last = self._clock()
+        return wait
+
+    def leave(self, place: str) -> None:
+        self._place(place).waiting -= 1
 
     def passed(self, place: str) -> None:
         self._place(place).failures = 0

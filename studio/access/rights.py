@@ -31,7 +31,8 @@ def check(visitor: Visitor, action: Any) -> None:
     if getattr(action, "how", None) == "machine":
         raise NotAllowed("Only the owner may open files of the machine.", subject=visitor.name,
                          remedy="Upload the file instead.")
-    if isinstance(action, actions.Render) and (action.output is not None or action.overwrite):
+    if isinstance(action, (actions.Render, actions.Estimates)) and (action.output is not None
+                                                                    or getattr(action, "overwrite", False)):
         raise NotAllowed("Only the owner chooses where on the machine a render is written.", subject=visitor.name,
                          remedy="Leave the place as it is, and download the result.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -64,7 +65,9 @@ def make_access_router(door: Door, sharing: Sharing) -> APIRouter:
 
     @router.post("/leave")
     async def leave(request: Request) -> Response:
-        door.audit.note(visitor_of(request).name, "leave")
+        visitor = visitor_of(request)
+        door.keys.end(visitor.id)
+        door.audit.note(visitor.name, "leave")
         response = JSONResponse({"entered": False})
         response.delete_cookie(door.cookie, path=_path(request))
         return response
@@ -127,7 +130,16 @@ def _place(request: Request, door: Door) -> str:
     else each time. So everybody behind one proxy or tunnel is at one place, but for browsers that were let in before:
     these wait for their own failures alone, however many others guess."""
     known = door.keys.came_by(request.cookies.get(door.cookie, ""))
-    return f"browser {known}" if known else request.client.host if request.client else "?"
+    return f"browser {known}" if known else _network(request.client.host if request.client else "?")
+
+
+def _network(address: str) -> str:
+    """With IPv6 one machine has 2^64 addresses: its network counts as one place (RFC 6177)."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
 def _refusal(error: LikenessError, status: int) -> JSONResponse:

@@ -14,10 +14,7 @@ class Clock:
 
 def test_the_first_mistakes_cost_nothing_and_further_ones_double() -> None:
     lockout = Lockout(Clock())
-    waits = []
-    for _ in range(FREE + 7):
-        waits.append(lockout.wait_for("here"))
-        lockout.failed("here")
+    waits = [lockout.begin("here") for _ in range(FREE + 7)]
     assert waits[:FREE] == [0.0] * FREE
     assert waits[FREE:] == [1.0, 2.0, 4.0, 8.0, 16.0, LONGEST, LONGEST]
 
@@ -26,17 +23,13 @@ def test_the_right_password_forgives_and_so_does_time() -> None:
     clock = Clock()
     lockout = Lockout(clock)
     for _ in range(FREE + 3):
-        lockout.failed("here")
-    assert lockout.wait_for("here") == 8.0
-    assert lockout.wait_for("there") == 0.0
+        lockout.begin("here")
+    assert lockout.begin("there") == 0.0
+    assert lockout.begin("here") == 8.0
     clock.now += FORGOTTEN + 1
-    assert lockout.wait_for("here") == 0.0
-    lockout.failed("here")
-    assert lockout.wait_for("here") == 0.0, "it begins anew"
-    for _ in range(FREE):
-        lockout.failed("here")
+    assert [lockout.begin("here") for _ in range(FREE + 1)] == [0.0] * FREE + [1.0], "it begins anew"
     lockout.passed("here")
-    assert lockout.wait_for("here") == 0.0
+    assert lockout.begin("here") == 0.0
 
 
 def test_few_may_wait_at_once() -> None:
@@ -51,9 +44,9 @@ def test_few_may_wait_at_once() -> None:
 def test_a_flood_of_addresses_takes_no_memory_and_frees_nobody_who_waits() -> None:
     lockout = Lockout(Clock())
     for _ in range(FREE + 2):
-        lockout.failed("first")
+        lockout.begin("first")
     assert lockout.enter("first")
     for number in range(2 * PLACES):
-        lockout.failed(f"10.0.{number // 256}.{number % 256}")
+        lockout.begin(f"10.0.{number // 256}.{number % 256}")
     assert len(lockout._places) <= PLACES + 1
-    assert lockout.wait_for("first") == 4.0
+    assert lockout.begin("first") == 4.0

@@ -81,6 +81,7 @@ def test_no_guest_chooses_where_on_the_machine_a_render_goes() -> None:
     assert allowed(EDITOR, do="render")
     assert not allowed(EDITOR, do="render", output="/home/owner/x.mp4")
     assert not allowed(EDITOR, do="render", overwrite=True)
+    assert not allowed(EDITOR, do="estimate", output="/home/owner"), "nor asks how much room there is"
     assert allowed(HOST, do="render", output="/home/owner/x.mp4", overwrite=True)
 
 
@@ -208,3 +209,16 @@ def test_a_link_that_is_ended_closes_its_tabs_and_no_others(tabs: Tabs) -> None:
     tabs.close_link(EDITOR.link)
     assert [name for name, tab in opened.items() if tab.closed] == ["a"]
     assert len(tabs) == 2
+
+
+def test_nobody_closes_another_s_tab_by_its_connection(tabs: Tabs) -> None:
+    """Gradio knows a connection by a word that a page makes up; whoever names another's gets nothing by it."""
+    tab = tabs.open("connection", EDITOR)
+    tabs.close("connection", OTHER)
+    assert tabs.get(tab.id) is tab
+    other = tabs.open("connection", OTHER)
+    assert other.closed
+    assert other.visitor is OTHER
+    assert tabs.get(tab.id) is tab
+    tabs.close("connection", EDITOR)
+    assert tabs.get(tab.id) is None
