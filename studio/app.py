@@ -119,11 +119,11 @@ async def _as_json(_request: Request, error: Exception) -> JSONResponse:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is told once at the start. password: the owner's, where it was made just now. token: by which the browser
-    that is opened now comes in, where everybody is asked; it counts once."""
+    """What is told once at the start. password: the owner's, where it was made just now. left_open: the studio ended
+    without closing its tunnel, the last time; hence everybody is asked."""
 
     password: str | None = None
-    token: str | None = None
+    left_open: bool = False
 
 
 def serve(engine: Engine, listening: socket.socket, ready: Callable[[Start], None], note: Callable[[str], None], *,
@@ -144,17 +144,21 @@ def serve(engine: Engine, listening: socket.socket, ready: Callable[[Start], Non
     logging.getLogger("uvicorn.error").addFilter(lambda record: not (server.should_exit and _is_of_the_end(record)))
 
     door: Door = app.state.door
-    door.tunnelled = share is not None  # from the first moment on
+    if share is not None:
+        door.tunnel(True)  # from the first moment on
     door.tell = note
 
     def up() -> None:
-        ready(Start(made, door.once() if door.asks else None))
+        ready(Start(made, door.keys.left_open))
         if share is not None:
             app.state.sharing.tell(note)
             asyncio.run(app.state.sharing.open(share))
 
     threading.Thread(target=_tell_when_up, args=(server, up), daemon=True).start()
-    server.run(sockets=[listening])
+    try:
+        server.run(sockets=[listening])
+    finally:  # a second Ctrl+C goes past the lifespan
+        app.state.sharing.keeper.close()
 
 
 def _owner_in(door: Door, password: str | None, share: str | None) -> str | None:

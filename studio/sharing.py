@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +15,9 @@ from studio.access.hosts import host_of
 from studio.tabs import Tabs
 from studio.tunnels.keeper import LOOK, Keeper, Shown
 from studio.tunnels.ways import way_of
+
+LARGEST_ANSWER = 4096
+"""Bytes that are read of what answers at a link."""
 
 
 class Sharing:
@@ -31,7 +35,7 @@ class Sharing:
         """
         way = way_of(how, self._door.folder)
         made = None if self._door.keys.has_password else await self.new_password()
-        self._door.tunnelled = True  # before there is a link: nobody gets in between
+        self._door.tunnel(True)  # before there is a link: nobody gets in between
         self._door.audit.note("Owner", "tunnel.open", how=way.title)
         await asyncio.to_thread(self.keeper.open, way)
         return made
@@ -67,8 +71,8 @@ class Sharing:
     def _changed(self, shown: Shown) -> None:
         """In the keeper's thread."""
         self._door.hosts.through(host_of(urlsplit(shown.link).netloc) if shown.link else None)
-        # Where it failed or was closed nobody can come by it. A link that was lost is opened again: still asked for.
-        self._door.tunnelled = shown.state in ("opening", "open", "lost")
+        self._door.tunnel(shown.state in ("opening", "open", "lost"))
+        self._door.keys.tunnel(self._door.tunnelled)
         if shown.state in ("open", "lost", "failed"):
             self._door.audit.note("studio", f"tunnel.{shown.state}", link=shown.link,
                                   code=shown.error.code if shown.error else None)
@@ -79,9 +83,10 @@ class Sharing:
         """Whether it is this very studio that answers through the link."""
         try:
             with urllib.request.urlopen(f"{link}/healthz", timeout=LOOK) as answer:  # the owner's own link
-                return bool(json.load(answer).get("instance") == self._instance)
-        except (OSError, ValueError):
+                told = json.loads(answer.read(LARGEST_ANSWER))
+        except (OSError, ValueError, HTTPException):  # whatever else answers there, it is not this studio
             return False
+        return isinstance(told, dict) and told.get("instance") == self._instance
 
 
 def _words(shown: Shown) -> str:

@@ -51,10 +51,12 @@ def serve(args: Namespace, terminal: Terminal) -> int:
         if start.password is not None:
             data["password"] = start.password
             words.append(f"The owner's password, told this once: {start.password}")
+        if start.left_open:
+            words.append("The last end left a link open: everybody is asked this time. `webui.py password` makes "
+                         "another password, if it is needed.")
         terminal.answer(data, "\n".join(words))
         if not args.no_browser:
-            # Behind "#" the token reaches no log; it counts once, for a minute.
-            webbrowser.open(address if start.token is None else f"{address}/#guest={start.token}")
+            webbrowser.open(address)
 
     def checks() -> Sequence[Mapping[str, Any]]:
         return [row.to_data() for row in examine(folder, engine.registry.problems)]

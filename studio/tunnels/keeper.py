@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,7 +58,7 @@ class Keeper:
         self._look = look
         self._clock = clock
         self._shown = Shown()
-        self._lock = threading.Lock()
+        self._doing = threading.RLock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -68,8 +68,8 @@ class Keeper:
 
     def open(self, way: Way) -> None:
         """Begins to open a tunnel in place of the present one. What comes of it is told by `changed`."""
-        self.close()
-        with self._lock:
+        with self._doing:
+            self.close()
             self._stop = threading.Event()
             self._show(Shown("opening", way.title))
             self._thread = threading.Thread(target=self._keep, args=(way, self._stop), name="tunnel", daemon=True)
@@ -77,12 +77,12 @@ class Keeper:
 
     def close(self) -> None:
         """Ends the tunnel and its program, within a second or so."""
-        with self._lock:
+        with self._doing:  # until it has ended: whoever opens another one meanwhile waits
             thread, self._thread = self._thread, None
             self._stop.set()
-        if thread is not None:
-            thread.join()
-            self._show(Shown())
+            if thread is not None:
+                thread.join()
+                self._show(Shown())
 
     def _show(self, shown: Shown) -> None:
         self._shown = shown
@@ -161,7 +161,7 @@ class Keeper:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], way: Way):  # type: ignore[no-untyped-def]
+def _running(command: list[str], way: Way) -> Iterator[subprocess.Popen[bytes]]:
     try:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    start_new_session=sys.platform != "win32")
@@ -169,7 +169,8 @@ def _running(command: list[str], way: Way):  # type: ignore[no-untyped-def]
         raise LikenessError(f"{command[0]} cannot be started: {error.strerror or error}.", subject=way.title,
                             code="SHARE.NO_PROGRAM", remedy="See that it is there and may be run.") from error
     try:
-        yield process
+        with _guard(process):
+            yield process
     finally:
         _end(process, signal.SIGTERM)
         try:
@@ -179,6 +180,25 @@ def _running(command: list[str], way: Way):  # type: ignore[no-untyped-def]
         finally:  # those that it started too: what is left of a tunnel would go on letting people in
             _end(process, getattr(signal, "SIGKILL", signal.SIGTERM))
             process.wait()
+
+
+@contextlib.contextmanager
+def _guard(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """A shell that waits for this process's end, which is the end of a pipe that nobody else holds, and ends the
+    program with it: what is killed cleans up nothing, and a tunnel that is left would lead to the next start."""
+    if os.name != "posix":
+        yield
+        return
+    waits, held = os.pipe()
+    guard = subprocess.Popen(["/bin/sh", "-c", "read _; kill -s KILL -- -$0", str(process.pid)], stdin=waits,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    os.close(waits)
+    try:
+        yield
+    finally:
+        guard.kill()
+        guard.wait()
+        os.close(held)
 
 
 def _end(process: subprocess.Popen[bytes], number: int) -> None:

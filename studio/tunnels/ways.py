@@ -131,10 +131,12 @@ class SshWay:
                                 remedy="Install OpenSSH's client (Debian: apt-get install openssh-client).")
 
     def command(self, port: int) -> Sequence[str]:
-        # No question may be asked where nobody can answer; a line that is dead is noticed within four seconds.
+        # No question may be asked where nobody can answer; a line that is dead is noticed within four seconds. And
+        # never through a connection that others share: it would outlive this program, and the forward with it.
         settings: tuple[str, ...] = (
             "BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=2", "ServerAliveCountMax=2",
-            "ConnectTimeout=10", "StrictHostKeyChecking=accept-new")
+            "ConnectTimeout=10", "StrictHostKeyChecking=accept-new", "ControlMaster=no", "ControlPath=none",
+            "ControlPersist=no")
         if self.known_hosts is not None:
             settings += (f'UserKnownHostsFile="{self.known_hosts}" ~/.ssh/known_hosts',)
         return ["ssh", "-N", "-T", *(word for one in settings for word in ("-o", one)), *self.options,

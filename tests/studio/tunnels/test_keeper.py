@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import os
 import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ import pytest
 from studio.tunnels import keeper as keeping
 from studio.tunnels.keeper import Keeper, Shown
 from studio.tunnels.ways import CommandWay, GradioWay
+from tests.door.conftest import ROOT
 
 STAND_IN = Path(__file__).with_name("stand_in.py")
 PATIENCE = 20.0
@@ -234,6 +236,56 @@ def test_gradio_s_way_opens_by_a_program_that_is_started_as_its_is_and_speaks_as
     assert shown.state == "open", shown
     assert shown.way == "gradio"
     assert str(shown.link).startswith("http://127.0.0.1:")
+
+
+def test_closing_and_opening_at_once_leaves_what_is_shown_and_what_runs_the_same(keeper: Keeper, seen: Seen) -> None:
+    keeper.open(stand_in())
+    seen.wait(lambda one: one.state == "open")
+    threads = [threading.Thread(target=keeper.close), threading.Thread(target=keeper.open, args=(stand_in(),)),
+               threading.Thread(target=keeper.open, args=(stand_in(),))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    tunnels = [thread for thread in threading.enumerate() if thread.name == "tunnel" and thread.is_alive()]
+    assert len(tunnels) == (0 if keeper.shown.state == "closed" else 1)
+    keeper.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "tunnel" and thread.is_alive()]
+
+
+def test_a_program_s_own_children_end_with_the_tunnel(keeper: Keeper, seen: Seen, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    keeper.open(CommandWay(f"sh -c 'sleep 600 & echo $! > {shlex.quote(str(mark))}; echo https://a.example; wait'"))
+    seen.wait(lambda one: one.state == "open")
+    child = int(mark.read_text())
+    assert runs(child)
+    keeper.close()
+    assert not runs(child)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no process groups to be ended by")
+def test_a_tunnel_ends_with_a_studio_that_is_killed(tmp_path: Path) -> None:
+    """Else it would lead to the next start, which asks nobody."""
+    mark = tmp_path / "pid"
+    way = f"sh -c 'echo $$ > {shlex.quote(str(mark))}; echo https://a.example; exec sleep 600'"
+    script = (f"import time\nfrom studio.tunnels.keeper import Keeper\nfrom studio.tunnels.ways import CommandWay\n"
+              f"Keeper(9, print).open(CommandWay({way!r}))\ntime.sleep(600)\n")
+    studio = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        end = time.monotonic() + PATIENCE
+        while not (mark.exists() and mark.read_text().strip()):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        tunnel = int(mark.read_text())
+        time.sleep(0.5)  # its guard is there a moment later
+        assert runs(tunnel)
+    finally:
+        studio.kill()
+        studio.communicate()
+    end = time.monotonic() + PATIENCE
+    while runs(tunnel):
+        assert time.monotonic() < end, "it is still there"
+        time.sleep(0.05)
 
 
 def test_opening_another_closes_the_one_before(keeper: Keeper, seen: Seen) -> None:

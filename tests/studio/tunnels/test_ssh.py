@@ -62,6 +62,24 @@ def test_what_is_asked_at_the_link_comes_from_the_studio(server: Server, behind:
         urllib.request.urlopen(f"{shown.link}/healthz", timeout=3)
 
 
+def test_a_user_s_shared_connections_do_not_keep_the_tunnel_open(server: Server, behind: int, tmp_path: Path) -> None:
+    """With ControlPersist in ~/.ssh/config, as many have it, the connection would outlive the program."""
+    config = tmp_path / "user_config"
+    config.write_text(f"Host *\n  ControlMaster auto\n  ControlPersist 10m\n  ControlPath {tmp_path}/master-%C\n")
+    seen = Seen()
+    keeper = Keeper(behind, seen)
+    options = ("-F", str(config), *server.options(tmp_path)[2:])
+    try:
+        keeper.open(replace(way(server, tmp_path), options=options))
+        shown = seen.wait(lambda one: one.state in ("open", "failed"))
+        assert shown.state == "open", shown
+        assert list(tmp_path.glob("master-*")) == []
+    finally:
+        keeper.close()
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"{shown.link}/healthz", timeout=3)
+
+
 def test_a_server_that_goes_away_is_seen_and_come_back_to(server: Server, behind: int, tmp_path: Path,
                                                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "PAUSES", (0.2,))
