@@ -46,7 +46,8 @@ async def play(c: ClipSession, id: str) -> Steps:
     yield ("clip", "bar")
     if not result.is_file() and "%" not in result.name:
         c.pair = None
-        raise MissingInput(f"{result} is no longer there.", subject=str(result),
+        told = str(result) if c.visitor.owner else result.name
+        raise MissingInput(f"{told} is no longer there.", subject=told,
                            remedy="It was moved or deleted; render it again.")
     opened: list[list[Clip | None]] = []
     async for step in run(c, "probing", lambda _: [c.engine.open_clip(result), _opened(c, original)], opened):

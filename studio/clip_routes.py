@@ -6,6 +6,8 @@ Every address carries a tab's secret, and files are asked for by keys that the t
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import secrets
 import shutil
@@ -145,6 +147,8 @@ async def take_upload(request: Request, folder: Path, name: str) -> JSONResponse
             async for chunk in request.stream():
                 waiting += chunk
                 if len(waiting) >= CHUNK:
+                    if shutil.disk_usage(folder).free < SPARE:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     await asyncio.to_thread(file.write, bytes(waiting))
                     waiting.clear()
             await asyncio.to_thread(file.write, bytes(waiting))
@@ -154,7 +158,7 @@ async def take_upload(request: Request, folder: Path, name: str) -> JSONResponse
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise HTTPException(507, "The disk has too little room.") from error
-    return JSONResponse({"path": str(path)})
+    return JSONResponse({"path": f"{folder.name}/{path.name}"})
 
 
 def _ending(name: str) -> str:

@@ -136,13 +136,19 @@ def _output(c: ClipSession, clip: Clip) -> View:
     rows = containers()
     own = own_container(clip)
     return {
-        "settings": c.recipe.output.clip.model_dump(), "own": own, "path": str(clip_jobs.proposed(c)),
+        "settings": c.recipe.output.clip.model_dump(), "own": own, "path": _place(c),
         "containers": [{"name": row.name, "title": row.title, "codecs": list(row.codecs)} for row in rows.values()],
         "codecs": {name: row.title for name, row in codecs().items()},
         "sound": bool(clip.sounds()), "hdr": clip.colour.transfer != "sdr",
         "interlaced": clip.fields != "progressive", "height": clip.height, "rate": round(float(clip.rate), 3),
         "crf": {name: row.crf for name, row in codecs().items()},
     }
+
+
+def _place(c: ClipSession) -> str:
+    """Where it goes; guests are told no path of the machine."""
+    path = clip_jobs.proposed(c)
+    return str(path) if c.visitor.owner else path.name
 
 
 def _pair(c: ClipSession) -> View | None:

@@ -217,11 +217,11 @@ def reader(tab: Project, path: Path, name: str, how: str) -> Callable[[Ticket[An
 
 
 def checked_upload(tab: Project, path: Path, how: str) -> Path:
-    """A page may only call a file its upload that lies where uploads lie."""
+    """A page may only call a file its upload that lies where uploads lie. path: as the upload's answer named it."""
     if how == "machine":
         return path.expanduser()
-    real = path.resolve()
-    if not real.is_relative_to(tab.uploads.resolve()):
+    real = (tab.uploads / path).resolve()
+    if not real.is_relative_to(tab.uploads.resolve()) or not real.is_file():
         raise InputError("That file was not uploaded by this page.", subject=path.name, code="STUDIO.NOT_UPLOADED",
                          remedy="Drop the file on the page again.")
     return real

@@ -36,8 +36,10 @@ class Tabs:
         return self._folder / "uploads"
 
     def open(self, connection: str, visitor: Visitor = HOST) -> TabSession:
-        """A new session; one that this connection had is closed."""
-        self.close(connection)
+        """A new session; one that this connection had is closed, unless it is somebody else's."""
+        if not self._may(connection, visitor):
+            return self.ended(visitor)
+        self._close(connection)
         id = secrets.token_urlsafe(18)
         tab = TabSession(self._engine, self._worker, self._folder / id, visitor, id, machine=self.machine)
         self._by_id[tab.id] = tab
@@ -47,8 +49,16 @@ class Tabs:
     def get(self, tab_id: str) -> TabSession | None:
         return self._by_id.get(tab_id)
 
-    def close(self, connection: str) -> None:
-        """Frees what the connection's tab held; nothing where it has none."""
+    def _may(self, connection: str, visitor: Visitor) -> bool:
+        tab = self._by_id.get(self._by_connection.get(connection, ""))
+        return tab is None or visitor.may_use(tab.visitor)
+
+    def close(self, connection: str, visitor: Visitor = HOST) -> None:
+        """Frees what the connection's tab held; nothing where it has none, or one of somebody else's."""
+        if self._may(connection, visitor):
+            self._close(connection)
+
+    def _close(self, connection: str) -> None:
         tab = self._by_id.pop(self._by_connection.pop(connection, ""), None)
         if tab is not None:
             tab.close()
@@ -57,15 +67,15 @@ class Tabs:
         """Lets go of everything that guests with this link have open."""
         gone = {tab.id for tab in self.all() if tab.visitor.link == link}
         for connection in [key for key, id in self._by_connection.items() if id in gone]:
-            self.close(connection)
+            self._close(connection)
 
-    def ended(self) -> TabSession:
+    def ended(self, visitor: Visitor = HOST) -> TabSession:
         """A session that is over, for pages that have none: it can only say so."""
-        tab = TabSession(self._engine, self._worker, self._folder / "ended", machine=self.machine)
+        tab = TabSession(self._engine, self._worker, self._folder / "ended", visitor, machine=self.machine)
         tab.closed = True
         return tab
 
     def close_all(self) -> None:
         for connection in list(self._by_connection):
-            self.close(connection)
+            self._close(connection)
         shutil.rmtree(self._folder, ignore_errors=True)

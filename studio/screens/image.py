@@ -48,7 +48,8 @@ def build(tabs: Tabs, settings: Settings) -> None:
 
     async def act(found: TabSession | None, event: gr.EventData, request: gr.Request) -> AsyncIterator[dict[Any, Any]]:
         # Else the page is older than this server, or somebody names another's connection.
-        tab = found if found is not None and visitor_of(request).may_use(found.visitor) else tabs.ended()
+        visitor = visitor_of(request)
+        tab = found if found is not None and visitor.may_use(found.visitor) else tabs.ended(visitor)
         async for names in perform(tab, event._data):
             yield show(tab, names)
         # Gradio sends an event's last answer once more when the event ends. By then another event may have told more,
@@ -56,7 +57,7 @@ def build(tabs: Tabs, settings: Settings) -> None:
         yield {part: gr.skip() for part in parts.values()}
 
     def end(request: gr.Request) -> None:
-        tabs.close(str(request.session_hash))
+        tabs.close(str(request.session_hash), visitor_of(request))
 
     everything = list(parts.values())
     blocks = gr.context.Context.root_block

@@ -34,9 +34,10 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
 
 @pytest.fixture(autouse=True)
 def closed(studio: Studio) -> Iterator[None]:
-    """A test that failed leaves no tunnel open for the next."""
+    """Each test finds a studio that was started just now: no tunnel is open, and none was."""
     yield
     studio.app.state.sharing.keeper.close()
+    studio.door.was_tunnelled = False
 
 
 PROGRAM = f"{shlex.join([sys.executable, str(STAND_IN)])} {{port}}"

@@ -222,6 +222,20 @@ def test_a_render_goes_beside_the_clip_and_takes_no_name_that_is_taken(tab: TabS
     assert there.read_bytes() == b"somebody's"
 
 
+@pytest.mark.parametrize("at", [".", "{uploads}", "abc", "../uploads/abc", "/etc/passwd", "abc/../../x"])
+def test_only_a_file_that_was_uploaded_is_an_upload(tab: TabSession, tabs: Tabs, clip: Path, at: str) -> None:
+    """Not the folder of everybody's uploads, which would be moved into one's own tab."""
+    uploaded = tabs.uploads / "abc" / "upload.mp4"
+    uploaded.parent.mkdir(parents=True)
+    shutil.copy(clip, uploaded)
+    do(tab, do="open", at=at.replace("{uploads}", str(tabs.uploads)), name="x.mp4", how="upload")
+    assert codes(tab) == ["STUDIO.NOT_UPLOADED"]
+    assert uploaded.is_file()
+    do(tab, do="open", at="abc/upload.mp4", name="x.mp4", how="upload")
+    assert tab.clip.clip is not None
+    assert tab.clip.clip.name == "x.mp4"
+
+
 def test_uploads_go_along_with_their_job_and_outlive_the_tab(tab: TabSession, tabs: Tabs, clip: Path) -> None:
     uploaded = tabs.uploads / "abc" / "upload.mp4"
     photo = tabs.uploads / "def" / "upload.png"
