@@ -15,7 +15,7 @@ import pytest
 
 from models.errors import ModelError
 from models.runtime import quiet_runtime, tiny_network
-from models.sessions import CPU, SessionManager, cores
+from models.sessions import CPU, DeviceSpec, SessionManager, cores
 from models.twins import zero_recogniser
 from tests.door.conftest import ROOT
 
@@ -91,7 +91,8 @@ def test_sessions_get_the_options_of_a_cpu(asked: int | None, given: int) -> Non
 
 
 def test_a_silent_fall_back_to_the_cpu_is_noticed() -> None:
-    manager = SessionManager(providers=("CUDAExecutionProvider", CPU), runtime=Pretend().module)
+    gpu = DeviceSpec("cuda:0", ("CUDAExecutionProvider", CPU))
+    manager = SessionManager((gpu,), runtime=Pretend().module)
     manager.lease(b"m", name="m").run(ONE)
     counts, = manager.counts()
     assert (counts.providers, counts.missed) == ((CPU,), ("CUDAExecutionProvider",))
@@ -149,4 +150,4 @@ def test_nobody_else_makes_sessions() -> None:
     """The doctor's trial of what a provider can do is the one exception."""
     makers = {path.relative_to(ROOT).as_posix() for room in ("studio", "pipeline", "processors", "models")
               for path in (ROOT / room).rglob("*.py") if "InferenceSession(" in path.read_text(encoding="utf-8")}
-    assert makers == {"models/sessions.py", "models/runtime.py"}
+    assert makers == {"models/sessions/manager.py", "models/runtime.py"}
