@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.runtime import FATAL, quiet_runtime
+from models.sessions.axis import with_free_axis
 from models.sessions.device import Device, DeviceSpec
 from models.sessions.model import Model
 from models.sessions.ports import CPU, Counts, DeviceCounts, Port, Priority
@@ -50,22 +51,24 @@ class SessionManager:
         self._closed = False
 
     def lease(self, source: Path | bytes, *, name: str, owner: str = "", priority: Priority = Priority.RENDER,
-              ) -> Lease:
+              rows: bool = False) -> Lease:
         """A handle on the model in a file, or in a serialised graph. Nothing is read before its first use.
 
         name: for messages and counts. The same file (path, size and time of change) or the same bytes are one model on
         each device. owner: a render, a preview, a tab: all that one owner leases is on one device, so that what one
         model makes the next one finds there; and those of one priority are served in turn.
+        rows: a network for one row is made to take several, where that changes no answer (see `axis`); it costs a few
+        runs when it is loaded.
         Raises ModelError: MODEL.MISSING where there is no such file, MODEL.CLOSED, DEVICE.LOST where no device is left.
         """
-        key = _key(source, name)
+        key = (_key(source, name), rows)
         with self._lock:
             if self._closed:
                 raise closed(name)
             device = self._place(owner)
             found = self._models.get((device.spec.name, key))
             if found is None:
-                model = Model(source, name, device.spec.name, lambda wanted: self._make(wanted, device.spec),
+                model = Model(source, name, device.spec.name, lambda wanted: self._make(wanted, device.spec, rows),
                               tuple(one if isinstance(one, str) else one[0] for one in device.spec.providers))
                 found = self._models[device.spec.name, key] = (device, model)
                 device.add(model)
@@ -120,7 +123,13 @@ class SessionManager:
                  trace: TracebackType | None) -> None:
         self.close()
 
-    def _make(self, source: Path | bytes, spec: DeviceSpec) -> Any:
+    def _make(self, source: Path | bytes, spec: DeviceSpec, rows: bool) -> Any:
+        if rows:
+            cpu = DeviceSpec()
+            source = with_free_axis(source, lambda graph: self._session(graph, cpu)) or source
+        return self._session(source, spec)
+
+    def _session(self, source: Path | bytes, spec: DeviceSpec) -> Any:
         runtime = self._runtime()
         options = runtime.SessionOptions()
         options.log_severity_level = FATAL
