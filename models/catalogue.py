@@ -4,55 +4,181 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from models.errors import ModelError
 from models.families.dlib_faces import data_file
+from models.foreign import Inspected
+from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
+Role = Literal["detector", "landmarker", "recogniser", "swapper", "analyser"]
+_STRICT = ConfigDict(extra="forbid")
+
+FREE = "N"
+"""In a contract's shape: any size."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Contract:
+    """What a network of a family takes and gives. inputs: shapes by name; outputs: shapes in their order. N: any size.
+    Numbers are float32 unless `halves` says that both ends are float16."""
+
+    inputs: Mapping[str, tuple[int | str, ...]]
+    outputs: tuple[tuple[int | str, ...], ...]
+    halves: bool = False
+
+    def fits(self, found: Inspected) -> bool:
+        return self.difference(found) is None
+
+    def difference(self, found: Inspected) -> str | None:
+        """What does not fit, in words; None where everything does."""
+        names = {port.name for port in found.inputs}
+        if names != set(self.inputs):
+            return f"inputs {_words(self.inputs)} expected, {_words(names)} found"
+        kind = "tensor(float16)" if self.halves else "tensor(float)"
+        for port in found.inputs:
+            if not _same(self.inputs[port.name], port) or port.type != kind:
+                return f"{port.name} of {self.inputs[port.name]} expected, {port.type} {port.shape} found"
+        if len(found.outputs) != len(self.outputs):
+            return f"{len(self.outputs)} outputs expected, {len(found.outputs)} found"
+        for shape, port in zip(self.outputs, found.outputs, strict=True):
+            if not _same(shape, port):
+                return f"an output of {shape} expected, {port.shape} found"
+        return None
+
+
+def _words(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _same(shape: tuple[int | str, ...], port: Port) -> bool:
+    """Sizes that are fixed on both sides are equal; a first axis of 1 may have been made free."""
+    return len(shape) == len(port.shape) and all(
+        wanted == found or not isinstance(wanted, int) or not isinstance(found, int)
+        for wanted, found in zip(shape, port.shape, strict=True))
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class CatalogueRow:
     """One model file.
 
-    slot: the name that processors ask for. file: its name; package: the Python package that brings it. bytes, sha256:
-    what it must be. needed: the main job fails without it. commercial, terms: may it be used for money, and why.
+    slot: the name that processors ask for. family: whose contract it has. file: its name; others: names under which
+    people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
+    what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it.
+    commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran the real file, or
+    only a twin with its contract. needs: slots beside which alone it is of use. presets: those that want it.
     """
 
     slot: str
     family: str
     title: str
     file: str
-    package: str
-    bytes: int
-    sha256: str
-    needed: bool
     licence: str
     commercial: Commercial
     terms: str
     source: str
+    tried: Literal["real", "twin"]
+    package: str = ""
+    urls: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    bytes: int | None = None
+    sha256: str | None = None
+    needed: bool = False
+    needs: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.package) == bool(self.urls):
+            raise ValueError(f"{self.slot}: either a package brings it, or it has addresses")
+        if self.sha256 is not None and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
+            raise ValueError(f"{self.slot}: {self.sha256!r} is no sha256")
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Family:
+    """What all models of one kind have in common. facts: numbers of its preparation, read by its own code."""
+
+    name: str
+    role: Role
+    contract: Contract
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Catalogue:
+    """rows, families: in the file's order."""
+
+    model: tuple[CatalogueRow, ...]
+    family: tuple[Family, ...] = ()
+
+    def __post_init__(self) -> None:
+        slots = [row.slot for row in self.model]
+        if len(set(slots)) != len(slots):
+            raise ValueError("a slot is there twice")
+        for row in self.model:
+            if missing := set(row.needs) - set(slots):
+                raise ValueError(f"{row.slot} needs {', '.join(sorted(missing))}, which there is not")
+            if row.urls and row.family not in {one.name for one in self.family}:
+                raise ValueError(f"{row.slot} is of a family without a contract: {row.family}")
+
+    @property
+    def offered(self) -> tuple[CatalogueRow, ...]:
+        """Those that can be fetched."""
+        return tuple(row for row in self.model if row.urls)
+
+    def row(self, slot: str) -> CatalogueRow:
+        """Raises ModelError MODEL.UNKNOWN."""
+        for row in self.model:
+            if row.slot == slot:
+                return row
+        raise ModelError(f"There is no model called {slot}.", subject=slot, code="MODEL.UNKNOWN",
+                         remedy="`models list` names all that there are.")
+
+    def family_of(self, row: CatalogueRow) -> Family:
+        return next(family for family in self.family if family.name == row.family)
+
+
+_CATALOGUE: TypeAdapter[Catalogue] = TypeAdapter(Catalogue)
+
+
+def read_catalogue(text: str) -> Catalogue:
+    """From TOML. Raises ModelError CATALOGUE.INVALID with the place."""
+    try:
+        return _CATALOGUE.validate_python(tomllib.loads(text))
+    except (ValidationError, tomllib.TOMLDecodeError) as error:
+        raise ModelError(f"The catalogue of models is not valid: {error}", subject="catalogue.toml",
+                         code="CATALOGUE.INVALID", remedy="Install Likeness again.") from error
+
+
+def whole_catalogue() -> Catalogue:
+    return read_catalogue(files("models").joinpath("catalogue.toml").read_text(encoding="utf-8"))
 
 
 def load_catalogue() -> tuple[CatalogueRow, ...]:
-    """In the file's order."""
-    data = tomllib.loads(files("models").joinpath("catalogue.toml").read_text(encoding="utf-8"))
-    return tuple(CatalogueRow(**row) for row in data["model"])
+    """The rows of what packages bring, in the file's order."""
+    return tuple(row for row in whole_catalogue().model if row.package)
+
+
+def digest(path: Path) -> tuple[str, int]:
+    """sha256 (hexadecimal) and bytes of a file, read through once (0.1 s for 100 MB). Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
 
 
 def verify(row: CatalogueRow, find: Callable[[str], Path] = data_file) -> Path:
-    """The row's file, read through once (0.1 s for 100 MB). Raises ModelError: MODEL.MISSING, MODEL.CHECKSUM,
-    MODEL.UNREADABLE."""
+    """The file of a row that a package brings. Raises ModelError: MODEL.MISSING, MODEL.CHECKSUM, MODEL.UNREADABLE."""
     again = f"Install the package {row.package} again: `python3 -m uv sync --reinstall-package {row.package}`."
     path = find(row.file)
     try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-            size = stream.tell()
+        found, size = digest(path)
     except OSError as error:
         raise ModelError(f"The model file {path} cannot be read: {error.strerror}.", subject=row.file, remedy=again,
                          code="MODEL.UNREADABLE") from error

@@ -251,7 +251,7 @@ def _check_model(row: CatalogueRow, check: Callable[[CatalogueRow], Path]) -> Ro
     except ModelError as error:
         return Row(name, "failure" if row.needed else "remark", error.message, error.remedy,
                    {**values, "code": error.code})
-    words = f"{row.title} ({row.bytes / 1e6:.1f} MB): {row.file} is whole; {row.licence}"
+    words = f"{row.title} ({(row.bytes or 0) / 1e6:.1f} MB): {row.file} is whole; {row.licence}"
     if row.commercial == "yes":
         return Row(name, "ok", words, values=values)
     use = "not for commercial use" if row.commercial == "no" else "commercial use is unclear"

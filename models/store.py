@@ -1,0 +1,270 @@
+"""The model files of a folder: which of the catalogue they are, whether that is sure, and what was agreed to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.catalogue import Catalogue, CatalogueRow, digest
+from models.download import Download, Fetched
+from models.errors import ModelError
+from models.foreign import Inspected, inspect
+
+SUFFIXES = frozenset({".onnx", ".dfm"})
+State = Literal["verified", "recorded", "unverified"]
+"""verified: its hash is the catalogue's. recorded: it is the one that was fetched here and fitted what the server named
+beside it. unverified: it takes and gives what its family does, and that is all that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file in the place of a model."""
+
+    row: CatalogueRow
+    path: Path
+    state: State
+    sha256: str
+
+
+class _Seen(BaseModel):
+    """What is known of one file, as long as its size and time stay."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bytes: int
+    mtime_ns: int
+    sha256: str
+    ports: dict[str, Any] | None = None
+    fault: str | None = None
+
+
+class _Kept(BaseModel):
+    """seen: by path. recorded: sha256 by slot, of what was fetched here. agreed: when, by slot and licence."""
+
+    seen: dict[str, _Seen] = {}
+    recorded: dict[str, str] = {}
+    agreed: dict[str, str] = {}
+
+
+@dataclass
+class Store:
+    """Safe to share between threads. folder: where the files are. record: a JSON file in the data folder, of what was
+    learnt about them. Tests hand in a catalogue and a look of their own."""
+
+    catalogue: Catalogue
+    folder: Path
+    record: Path
+    inspect: Callable[[Path], Inspected] = inspect
+    clock: Callable[[], float] = time.time
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+    _kept: _Kept = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            self._kept = _Kept.model_validate_json(self.record.read_bytes())
+        except (FileNotFoundError, ValidationError):  # what was learnt can be learnt again
+            self._kept = _Kept()
+
+    # What is there
+
+    def found(self) -> dict[str, Found]:
+        """By slot: every model whose file is in the folder. Files that are new or changed are read through and, where
+        no hash knows them, looked at in a process of their own."""
+        with self._lock:
+            files = self._files()
+            taken: dict[str, Found] = {}
+            for match in (self._by_hash, self._by_name, self._by_contract):
+                for path in files:
+                    if path not in {one.path for one in taken.values()} and (one := match(path, taken)) is not None:
+                        taken[one.row.slot] = one
+            self._save()
+            return {row.slot: taken[row.slot] for row in self.catalogue.offered if row.slot in taken}
+
+    def path(self, slot: str) -> Path:
+        """The file in the place of a model. Raises ModelError MODEL.MISSING; MODEL.CONTRACT, MODEL.CHECKSUM,
+        MODEL.UNREADABLE where a file of its name is there and is not it."""
+        row = self.catalogue.row(slot)
+        found = self.found().get(slot)
+        if found is not None:
+            return found.path
+        for path in self._files():
+            if path.name in (row.file, *row.others):
+                raise self._not_it(row, path)
+        raise ModelError(f"The model {row.title} ({slot}) is not there.", subject=slot,
+                         remedy=f"`models get {slot}`, or put {row.file} into {self.folder}.")
+
+    def _files(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        return sorted(path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+    def _by_hash(self, path: Path, taken: dict[str, Found]) -> Found | None:
+        seen = self._seen(path)
+        for row in self.catalogue.offered:
+            known = row.sha256 or self._kept.recorded.get(row.slot)
+            if known == seen.sha256 and row.slot not in taken:
+                return Found(row, path, "verified" if row.sha256 else "recorded", seen.sha256)
+        return None
+
+    def _by_name(self, path: Path, taken: dict[str, Found]) -> Found | None:
+        rows = [row for row in self._open(taken) if path.name in (row.file, *row.others)]
+        return self._fitting(path, rows)
+
+    def _by_contract(self, path: Path, taken: dict[str, Found]) -> Found | None:
+        """By what it takes and gives alone: only where that is one model's."""
+        if self._named(path):
+            return None
+        ports = self._ports(path)
+        rows = [row for row in self._open(taken)
+                if ports is not None and self.catalogue.family_of(row).contract.fits(ports)]
+        return self._fitting(path, rows) if len(rows) == 1 else None
+
+    def _open(self, taken: dict[str, Found]) -> Iterable[CatalogueRow]:
+        """Whose place may be taken by a file whose hash nobody knows: not the analyser's, whose word has to count, and
+        none with a hash that this file does not have."""
+        return (row for row in self.catalogue.offered if row.slot not in taken and row.sha256 is None
+                and row.slot not in self._kept.recorded and self.catalogue.family_of(row).role != "analyser")
+
+    def _named(self, path: Path) -> bool:
+        return any(path.name in (row.file, *row.others) for row in self.catalogue.offered)
+
+    def _fitting(self, path: Path, rows: list[CatalogueRow]) -> Found | None:
+        ports = self._ports(path) if rows else None
+        for row in rows:
+            if ports is not None and self.catalogue.family_of(row).contract.fits(ports):
+                return Found(row, path, "unverified", self._seen(path).sha256)
+        return None
+
+    def _not_it(self, row: CatalogueRow, path: Path) -> ModelError:
+        seen = self._seen(path)
+        expected = row.sha256 or self._kept.recorded.get(row.slot)
+        if expected is not None:
+            return ModelError(f"{path.name} is not {row.title}: sha256 {expected} expected, {seen.sha256} found.",
+                              subject=path.name, code="MODEL.CHECKSUM",
+                              remedy=f"Remove it, and `models get {row.slot}`.")
+        family = self.catalogue.family_of(row)
+        if family.role == "analyser":
+            return ModelError(f"{path.name} has no known hash, and the content analyser is known by its hash alone.",
+                              subject=path.name, code="MODEL.CHECKSUM", remedy=f"`models get {row.slot}` fetches it.")
+        ports = self._ports(path)
+        if ports is None:
+            return ModelError(f"{path.name} is no model that can be used: {self._seen(path).fault}.",
+                              subject=path.name, code="MODEL.UNREADABLE", remedy=f"`models get {row.slot}`.")
+        return ModelError(f"{path.name} is not of the family {row.family}: {family.contract.difference(ports)}.",
+                          subject=path.name, code="MODEL.CONTRACT", remedy=f"Remove it, and `models get {row.slot}`.")
+
+    # What is known of files
+
+    def _seen(self, path: Path) -> _Seen:
+        status = path.stat()
+        known = self._kept.seen.get(str(path))
+        if known is not None and (known.bytes, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return known
+        sha256, size = digest(path)
+        seen = _Seen(bytes=size, mtime_ns=status.st_mtime_ns, sha256=sha256)
+        self._kept.seen[str(path)] = seen
+        return seen
+
+    def _ports(self, path: Path) -> Inspected | None:
+        """What a file takes and gives; None for one that is no use."""
+        seen = self._seen(path)
+        if seen.ports is None and seen.fault is None:
+            try:
+                seen = seen.model_copy(update={"ports": self.inspect(path).to_data()})
+            except ModelError as error:
+                seen = seen.model_copy(update={"fault": error.message.partition(": ")[2].rstrip(".")})
+            self._kept.seen[str(path)] = seen
+        return None if seen.ports is None else Inspected.from_data(seen.ports)
+
+    def _save(self) -> None:
+        self._kept.seen = {path: seen for path, seen in self._kept.seen.items() if Path(path).exists()}
+        self.record.parent.mkdir(parents=True, exist_ok=True)
+        staged = self.record.with_name(f".{self.record.name}.{os.getpid()}")
+        staged.write_text(self._kept.model_dump_json(indent=1), encoding="utf-8")
+        os.replace(staged, self.record)
+
+    # What is done
+
+    def agree(self, slot: str) -> None:
+        """The user read this model's licence and keeps to it."""
+        row = self.catalogue.row(slot)
+        with self._lock:
+            when = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
+            self._kept.agreed[f"{slot}: {row.licence}"] = when
+            self._save()
+
+    def agreed(self, slot: str) -> bool:
+        """Whether the licence that the catalogue names now was agreed to."""
+        return f"{slot}: {self.catalogue.row(slot).licence}" in self._kept.agreed
+
+    def get(self, slot: str, make: Callable[[CatalogueRow, Path], Download]) -> Found:
+        """Fetches a model. make: the download of a row into a path. Raises ModelError LICENCE.NOT_AGREED, and whatever
+        the download raises."""
+        row = self.catalogue.row(slot)
+        if not row.urls:
+            raise ModelError(f"{row.title} comes with the package {row.package}.", subject=slot, code="MODEL.PACKAGED",
+                             remedy="There is nothing to fetch.")
+        if not self.agreed(slot):
+            raise ModelError(f"The licence of {row.title} was not agreed to yet: {row.licence}. {row.terms}",
+                             subject=slot, code="LICENCE.NOT_AGREED",
+                             remedy=f"Read it ({row.source}); if you keep to it: --agree.")
+        fetched = make(row, self.folder / row.file).run()
+        return self._take(row, fetched)
+
+    def _take(self, row: CatalogueRow, fetched: Fetched) -> Found:
+        if row.sha256 is None and fetched.told is not None:
+            with self._lock:
+                self._kept.recorded[row.slot] = fetched.sha256
+        found = self.found().get(row.slot)
+        if found is None or found.path != fetched.path:
+            raise self._not_it(row, fetched.path)
+        return found
+
+    def take_in(self, path: Path) -> Found:
+        """Copies a file that the user has into the folder, under its catalogue name. Raises ModelError MODEL.UNKNOWN
+        where it is none of the catalogue's, MODEL.UNREADABLE."""
+        trial = self.folder / f".{path.name}.taking{path.suffix}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, trial)
+            with self._lock:
+                known = self._by_hash(trial, {})
+                rows = [row for row in self._open({}) if path.name in (row.file, *row.others)]
+                found = known or self._fitting(trial, rows) or self._by_contract(trial, {})
+                if found is None:
+                    if rows:
+                        raise self._not_it(rows[0], trial)
+                    raise ModelError(f"{path.name} is none of the models that the catalogue knows.", subject=path.name,
+                                     code="MODEL.UNKNOWN", remedy="`models list` names them and their files.")
+                target = self.folder / found.row.file
+                os.replace(trial, target)
+                self._kept.seen[str(target)] = self._kept.seen.pop(str(trial))
+                self._save()
+                return Found(found.row, target, found.state, found.sha256)
+        finally:
+            trial.unlink(missing_ok=True)
+
+    def remove(self, slot: str) -> Path | None:
+        """Deletes a model's file; which it was, None where there was none."""
+        found = self.found().get(slot)
+        if found is None:
+            return None
+        found.path.unlink()
+        self.found()
+        return found.path
+
+    def verify(self, slot: str) -> Found:
+        """Reads the file through again, whatever is remembered of it. Raises as `path`."""
+        with self._lock:
+            self._kept.seen.clear()
+        self.path(slot)
+        return self.found()[slot]
