@@ -58,7 +58,7 @@ class Download:
     client: httpx.Client | None = None
     progress: Progress = lambda _have, _all: None
     stopped: Callable[[], bool] = lambda: False
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], object] = time.sleep
 
     @property
     def part(self) -> Path:

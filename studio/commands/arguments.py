@@ -14,7 +14,7 @@ from models.errors import LikenessError
 from pipeline.version import VERSION
 from studio.options import OPTIONS, Option, in_force
 
-COMMANDS = ("serve", "render", "analyse", "measure", "processors", "doctor", "bench", "password")
+COMMANDS = ("serve", "render", "analyse", "measure", "processors", "models", "doctor", "bench", "password")
 PORT = 7860
 LOOKS = ("small", "turned")
 CODECS = ("h264", "h265", "av1", "vp9", "prores", "ffv1", "gif", "png", "jpeg", "tiff")
@@ -177,6 +177,30 @@ def _read(option: Option) -> Callable[[str], Any]:
     return read
 
 
+def _models(parser: argparse.ArgumentParser) -> None:
+    doing = parser.add_subparsers(dest="what", metavar="WHAT", required=True, title="what")
+    for name, words in (("list", "every model, whether it is here, and what may be done with it"),
+                        ("get", "fetch models, and what they need beside them"),
+                        ("verify", "read the files through again and compare them"),
+                        ("remove", "delete the files of models"),
+                        ("import", "take in files that you have: models, or folders of them"),
+                        ("licences", "every licence, and which you agreed to")):
+        sub = doing.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False,
+                               formatter_class=parser.formatter_class)
+        sub.add_argument("--models-dir", type=Path, metavar="FOLDER",
+                         help="where the files are (default: LIKENESS_MODELS_DIR, or `models` in the data folder)")
+        _json(sub)
+        _shared(sub, argparse.SUPPRESS, argparse.SUPPRESS)
+        if name == "import":
+            sub.add_argument("files", nargs="+", type=_file, metavar="FILE", help="a file, or a folder of files")
+        elif name in ("get", "verify", "remove"):
+            sub.add_argument("slots", nargs="*" if name == "verify" else "+", metavar="MODEL",
+                             help="as `models list` names it")
+        if name == "get":
+            sub.add_argument("--agree", action="store_true", help="you read their licences, and keep to them")
+            sub.add_argument("--offline", action="store_true", help="fetch nothing, and say so")
+
+
 def _password(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--file", type=_file, metavar="FILE",
                         help="take the first line of FILE as the password, instead of making one")
@@ -309,6 +333,7 @@ _ADD = {
     "analyse": ("List the faces in a picture, or the people in a clip, with their numbers.", _analyse),
     "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
     "processors": ("List the processors and their parameters.", _json),
+    "models": ("List, get, verify, remove and import models, and show their licences.", _models),
     "doctor": ("Check this machine; each line names its remedy.", _json),
     "bench": ("Measure quality and speed on this machine.", _bench),
     "password": ("Make a new owner's password for a studio that others can reach, and print it.", _password),

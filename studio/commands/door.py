@@ -104,6 +104,10 @@ def command(name: str) -> Command:
         from studio.commands.judge import bench
 
         return bench
+    if name == "models":
+        from studio.commands.models import models
+
+        return models
     if name == "password":
         from studio.commands.password import password
 
