@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
-from models.sessions.ports import CPU, Port
+from models.sessions.ports import Port
 
 LARGEST = 4 << 30
 """Bytes: the largest public model of the field has 1.3 GB."""
@@ -81,12 +81,10 @@ def look(path: Path) -> dict[str, Any]:
     if foreign:
         return {"refused": f"it needs operators of {', '.join(foreign)}"}
     del network
-    from models.runtime import quiet_runtime
+    from models.sessions import SessionManager
 
-    session = quiet_runtime().InferenceSession(str(path), providers=[CPU])
-    ports = [[Port(port.name, tuple(port.shape), port.type) for port in found]
-             for found in (session.get_inputs(), session.get_outputs())]
-    return Inspected(tuple(ports[0]), tuple(ports[1])).to_data()
+    with SessionManager() as sessions, sessions.lease(path, name=path.name) as lease:
+        return Inspected(lease.inputs, lease.outputs).to_data()
 
 
 def _graphs(network: Any) -> Iterable[Any]:
