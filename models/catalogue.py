@@ -40,13 +40,16 @@ class Contract:
 
     def difference(self, found: Inspected) -> str | None:
         """What does not fit, in words; None where everything does."""
+        wanted = dict(self.inputs)
+        if len(wanted) == len(found.inputs) == 1:  # of one input the name says nothing: publishers differ
+            wanted = {found.inputs[0].name: next(iter(wanted.values()))}
         names = {port.name for port in found.inputs}
-        if names != set(self.inputs):
-            return f"inputs {_words(self.inputs)} expected, {_words(names)} found"
+        if names != set(wanted):
+            return f"inputs {_words(wanted)} expected, {_words(names)} found"
         kind = "tensor(float16)" if self.halves else "tensor(float)"
         for port in found.inputs:
-            if not _same(self.inputs[port.name], port) or port.type != kind:
-                return f"{port.name} of {self.inputs[port.name]} expected, {port.type} {port.shape} found"
+            if not _same(wanted[port.name], port) or port.type != kind:
+                return f"{port.name} of {wanted[port.name]} expected, {port.type} {port.shape} found"
         if len(found.outputs) != len(self.outputs):
             return f"{len(self.outputs)} outputs expected, {len(found.outputs)} found"
         for shape, port in zip(self.outputs, found.outputs, strict=True):
@@ -73,8 +76,8 @@ class CatalogueRow:
     slot: the name that processors ask for. family: whose contract it has. file: its name; others: names under which
     people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
     what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it.
-    commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran the real file, or
-    only a twin with its contract. needs: slots beside which alone it is of use. presets: those that want it.
+    commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran a published
+    network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those that want it.
     """
 
     slot: str

@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 
 from models.arrays import Points
 from models.face import Box
+from models.families.grids import STRIDES
 from models.families.inswapper import SIDE as SWAP_SIDE
-from models.families.scrfd import ANCHORS, STRIDES
+from models.families.scrfd import ANCHORS
 
 SCORE = 0.9
 # Every free choice of numbers below is drawn from this, so that twins are the same everywhere.

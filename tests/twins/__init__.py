@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.families.scrfd import ANCHORS, STRIDES
+from models.families.grids import STRIDES
+from models.families.scrfd import ANCHORS
 from models.twins import Graph
 
 
@@ -59,4 +60,27 @@ def mixing_swapper() -> bytes:
     added = graph.op("Add", target, graph.op("Reshape", colour, graph.constant([1, 3, 1, 1])))
     graph.output(added, "output", shape)
     graph.constant(np.eye(512)[::-1], "emap")
+    return graph.serialised()
+
+
+def planted_yunet(candidates: Sequence[Planted], size: tuple[int, int] = (640, 640)) -> bytes:
+    """A YuNet that always answers these candidates; size: width and height of its input. Scores are halved between
+    class and objectness; the anchor does not count."""
+    graph = Graph()
+    width, height = size
+    pixel = graph.pixel(graph.input("input", (1, 3, height, width)))
+    for kind, numbers in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
+        for level, stride in enumerate(STRIDES):
+            columns = width // stride
+            rows = np.zeros((1, columns * (height // stride), numbers))
+            for found in (c for c in candidates if c.level == level):
+                x, y = found.cell
+                corner = np.array([x, y]) * stride
+                x0, y0, x1, y1 = found.box
+                centre = np.array([x0 + x1, y0 + y1]) / 2
+                rows[0, y * columns + x] = {
+                    "cls": np.sqrt([found.score]), "obj": np.sqrt([found.score]),
+                    "bbox": np.concatenate([(centre - corner) / stride, np.log(np.array([x1 - x0, y1 - y0]) / stride)]),
+                    "kps": (found.points - corner).ravel() / stride}[kind]
+            graph.output(graph.op("Add", pixel, graph.constant(rows)), f"{kind}_{stride}", rows.shape)
     return graph.serialised()

@@ -77,7 +77,7 @@ def test_the_network_is_fed_what_insightface_feeds_it(picture: Pixels, tmp_path:
 
     library.session.run = noting
     library.detect(picture)
-    blob, _ = as_input(picture, 640)
+    blob, _ = as_input(picture, (640, 640))
     assert blob.dtype == np.float32
     assert np.array_equal(blob, fed[0])
 
@@ -85,7 +85,7 @@ def test_the_network_is_fed_what_insightface_feeds_it(picture: Pixels, tmp_path:
 def test_red_comes_first_and_levels_are_scaled_round_the_middle() -> None:
     picture = np.zeros((640, 640, 3), np.uint8)
     picture[0, 1] = (10, 127, 255)  # blue, green, red
-    blob, scale = as_input(picture, 640)
+    blob, scale = as_input(picture, (640, 640))
     assert scale == 1
     assert blob[0, :, 0, 1].tolist() == [127.5 / 128, -0.5 / 128, -117.5 / 128]
     assert blob[0, :, 5, 5].tolist() == [-127.5 / 128] * 3

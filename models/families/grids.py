@@ -1,0 +1,169 @@
+"""What detectors that answer for every cell of a grid have in common: looks at the picture in several sizes and turns,
+and one find for each face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Pixels
+from models.errors import ModelError
+from models.face import Box
+from models.geometry import invert, quarter_turn, transform
+from models.interfaces import Detection, Search
+from models.sessions import Lease
+
+STRIDES = (8, 16, 32)
+Canvas = tuple[int, int]
+"""Width and height of a network's input, in pixels."""
+Finds = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+"""Boxes (N, 4), scores (N,) and points (N, 5, 2), in network pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """One family. outputs: how many arrays it gives. threshold: the score where a face begins. same_face: the overlap
+    (intersection over union) from which two finds are one. faint: how far below the threshold faint finds reach.
+    encode: a picture into a canvas, and network pixels per picture pixel. decode: what scores at least so much. square:
+    the canvas has equal sides; else no more than the picture needs. enlarges: small pictures are made as large as the
+    canvas. examples: files that are of the family, for messages."""
+
+    name: str
+    outputs: int
+    threshold: float
+    same_face: float
+    faint: float
+    encode: Callable[[Pixels, Canvas], tuple[NDArray[np.float32], float]]
+    decode: Callable[[Sequence[NDArray[np.float32]], Canvas, float], Finds]
+    square: bool
+    enlarges: bool
+    examples: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Candidates in pixels of the upright picture. boxes: (N, 4), scores: (N,), points: (N, 5, 2), turns: (N,)."""
+
+    boxes: NDArray[np.float64]
+    scores: NDArray[np.float64]
+    points: NDArray[np.float64]
+    turns: NDArray[np.int64]
+
+
+class GridDetector:
+    """A Detector on one leased model. Safe to share between threads.
+
+    Scores are the network's less the threshold, so that 0 is where a face begins, as for other detectors. size: the
+    longer side of the input where the file leaves it free.
+    """
+
+    def __init__(self, lease: Lease, grid: Grid, *, threshold: float | None = None, size: int = 640) -> None:
+        self.name = grid.name
+        self._lease = lease
+        self._grid = grid
+        self._threshold = grid.threshold if threshold is None else threshold
+        self._free_size = size
+
+    def detect(self, picture: Pixels, search: Search) -> list[Detection]:
+        """See `models.interfaces.Detector`. A second look for small faces is at twice the size; a network whose input
+        is fixed cannot take one. Raises ModelError (`MODEL.CONTRACT`) where the model is of another kind."""
+        fixed = self._fixed()
+        looks = [(1, 0)]
+        if search.small and fixed is None:
+            looks.append((2, 0))
+        if search.turned:
+            looks += [(1, turn) for turn in (1, 2, 3)]
+        lowest = self._threshold - self._grid.faint if search.faint else self._threshold
+        found = [self._look(picture, fixed, times, turn, lowest) for times, turn in looks]
+        together = _Found(*(np.concatenate([getattr(part, name) for part in found])
+                            for name in ("boxes", "scores", "points", "turns")))
+        kept = [Detection(Box(*(float(v) for v in together.boxes[i])), float(together.scores[i]) - self._threshold,
+                          int(together.turns[i]), together.points[i])
+                for i in _distinct(together, self._grid.same_face)]
+        return sorted(kept, key=lambda d: -d.box.area)
+
+    def side(self, search: Search) -> int | None:
+        """See `models.interfaces.Detector`."""
+        fixed = self._fixed()
+        if fixed is not None:
+            return max(fixed)
+        return 2 * self._free_size if search.small else self._free_size
+
+    def _fixed(self) -> Canvas | None:
+        """The canvas that the file prescribes; None where it is free."""
+        shape = self._lease.inputs[0].shape
+        if len(shape) != 4 or len(self._lease.outputs) != self._grid.outputs:
+            raise ModelError(f"The model {self._lease.name} is no {self._grid.name} with five points.",
+                             subject=self._lease.name, code="MODEL.CONTRACT",
+                             remedy=f"Choose {self._grid.examples}.")
+        height, width = shape[2], shape[3]
+        if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
+            return width, height
+        return None
+
+    def _canvas(self, picture: Pixels, times: int) -> Canvas:
+        """As large as the file leaves free to choose: no more cells than the picture has something for."""
+        height, width = picture.shape[:2]
+        side = times * self._free_size
+        if not self._grid.enlarges:
+            side = min(side, _whole(max(width, height)))
+        if self._grid.square:
+            return side, side
+        scale = side / max(width, height)
+        if not self._grid.enlarges:
+            scale = min(scale, 1.0)
+        return (side, min(_whole(height * scale), side)) if width >= height else (
+            min(_whole(width * scale), side), side)
+
+    def _look(self, picture: Pixels, fixed: Canvas | None, times: int, turn: int, lowest: float) -> _Found:
+        seen = np.ascontiguousarray(np.rot90(picture, -turn)) if turn else picture
+        canvas = fixed or self._canvas(seen, times)
+        blob, scale = self._grid.encode(seen, canvas)
+        made = self._lease.run({self._lease.inputs[0].name: blob})
+        boxes, scores, points = self._grid.decode(made, canvas, lowest)
+        boxes, points = boxes / scale, points / scale
+        if turn:
+            back = invert(quarter_turn(turn, picture.shape[1], picture.shape[0]))
+            corners = transform(boxes.reshape(-1, 2), back).reshape(-1, 2, 2)
+            boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
+            points = transform(points.reshape(-1, 2), back).reshape(-1, 5, 2)
+        return _Found(boxes, scores, points, np.full(len(boxes), turn, np.int64))
+
+
+def fitted(picture: Pixels, canvas: Canvas, *, enlarge: bool) -> Canvas:
+    """The size at which a picture fits into the canvas, its sides in proportion."""
+    height, width = picture.shape[:2]
+    scale = min(canvas[0] / width, canvas[1] / height)
+    if scale >= 1 and not enlarge:
+        return width, height
+    return max(min(int(width * scale), canvas[0]), 1), max(min(int(height * scale), canvas[1]), 1)
+
+
+def cells(canvas: Canvas, stride: int, anchors: int, hits: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(N, 2): the top left corners, x first, of the cells that the hits belong to, in network pixels."""
+    cell = hits // anchors
+    columns = -(-canvas[0] // stride)
+    corners: NDArray[np.float64] = np.stack([cell % columns, cell // columns], axis=1).astype(np.float64) * stride
+    return corners
+
+
+def _whole(pixels: float) -> int:
+    """Up to a whole number of the coarsest cells."""
+    return int(-(-pixels // STRIDES[-1])) * STRIDES[-1]
+
+
+def _distinct(found: _Found, same_face: float) -> list[int]:
+    """Indices of those that no better one overlaps, best first. Sides count their last pixel, as insightface does."""
+    order = np.argsort(-found.scores, kind="stable")
+    low, high = found.boxes[:, :2], found.boxes[:, 2:]
+    areas = (high - low + 1).prod(axis=1)
+    kept: list[int] = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        shared = (np.minimum(high[best], high[rest]) - np.maximum(low[best], low[rest]) + 1).clip(0).prod(axis=1)
+        order = rest[shared / (areas[best] + areas[rest] - shared) <= same_face]
+    return kept
