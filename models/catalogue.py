@@ -77,7 +77,8 @@ class CatalogueRow:
     people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
     what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it.
     commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran a published
-    network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those that want it.
+    network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those
+    that want it.
     """
 
     slot: str
