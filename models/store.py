@@ -116,8 +116,13 @@ class Store:
         return None
 
     def _by_name(self, path: Path, taken: dict[str, Found]) -> Found | None:
-        rows = [row for row in self._open(taken) if path.name in (row.file, *row.others)]
-        return self._fitting(path, rows)
+        return self._fitting(path, self._called(path, taken))
+
+    def _called(self, path: Path, taken: dict[str, Found]) -> list[CatalogueRow]:
+        """The rows whose file has this name. Where a hash is known and this one is another, it is not another
+        publisher's file but a damaged one, or not what it says."""
+        return [row for row in self._open(taken) if path.name in (row.file, *row.others)
+                and row.sha256 is None and row.slot not in self._kept.recorded]
 
     def _by_contract(self, path: Path, taken: dict[str, Found]) -> Found | None:
         """By what it takes and gives alone: only where that is one model's."""
@@ -129,10 +134,9 @@ class Store:
         return self._fitting(path, rows) if len(rows) == 1 else None
 
     def _open(self, taken: dict[str, Found]) -> Iterable[CatalogueRow]:
-        """Whose place may be taken by a file whose hash nobody knows: not the analyser's, whose word has to count, and
-        none with a hash that this file does not have."""
-        return (row for row in self.catalogue.offered if row.slot not in taken and row.sha256 is None
-                and row.slot not in self._kept.recorded and self.catalogue.family_of(row).role != "analyser")
+        """Whose place may be taken by a file whose hash nobody knows: not the analyser's, whose word has to count."""
+        return (row for row in self.catalogue.offered
+                if row.slot not in taken and self.catalogue.family_of(row).role != "analyser")
 
     def _named(self, path: Path) -> bool:
         return any(path.name in (row.file, *row.others) for row in self.catalogue.offered)
@@ -238,7 +242,7 @@ class Store:
             shutil.copyfile(path, trial)
             with self._lock:
                 known = self._by_hash(trial, {})
-                rows = [row for row in self._open({}) if path.name in (row.file, *row.others)]
+                rows = self._called(path, {})
                 found = known or self._fitting(trial, rows) or self._by_contract(trial, {})
                 if found is None:
                     if rows:

@@ -83,6 +83,12 @@ def test_without_a_hash_by_name_and_contract_or_by_a_contract_that_is_one_model_
     assert states(made) == {"ins": ("anything.onnx", "unverified")}, "two models take and give the same"
 
 
+def test_another_publisher_s_file_of_a_model_with_a_known_hash_counts_as_unverified(folder: Path) -> None:
+    (folder / "simplified.onnx").write_bytes(zero_recogniser())
+    made = store(folder, row("arc", "arcface", sha256="0" * 64), row("gate", "nsfw", sha256="1" * 64))
+    assert states(made) == {"arc": ("simplified.onnx", "unverified")}, "and never as the analyser's"
+
+
 def test_a_file_with_a_hash_that_is_not_the_pinned_one_is_named_with_both(folder: Path) -> None:
     (folder / "arc.onnx").write_bytes(zero_recogniser())
     made = store(folder, row("arc", "arcface", sha256="0" * 64))
