@@ -19,21 +19,24 @@ from models.foreign import Inspected
 from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
-Role = Literal["detector", "landmarker", "recogniser", "swapper", "analyser"]
+Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "analyser"]
 _STRICT = ConfigDict(extra="forbid")
 
 FREE = "N"
 """In a contract's shape: any size."""
+DOUBLE = "tensor(double)"
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Contract:
-    """What a network of a family takes and gives. inputs: shapes by name; outputs: shapes in their order. N: any size.
-    Numbers are float32 unless `halves` says that both ends are float16."""
+    """What a network of a family takes and gives. inputs: shapes by name; outputs: shapes of the first ones, in their
+    order (some give more than anybody needs). N: any size.
+    Numbers are float32 unless `halves` says that both ends are float16; inputs named in `doubles` are float64."""
 
     inputs: Mapping[str, tuple[int | str, ...]]
     outputs: tuple[tuple[int | str, ...], ...]
     halves: bool = False
+    doubles: tuple[str, ...] = ()
 
     def fits(self, found: Inspected) -> bool:
         return self.difference(found) is None
@@ -48,11 +51,11 @@ class Contract:
             return f"inputs {_words(wanted)} expected, {_words(names)} found"
         kind = "tensor(float16)" if self.halves else "tensor(float)"
         for port in found.inputs:
-            if not _same(wanted[port.name], port) or port.type != kind:
+            if not _same(wanted[port.name], port) or port.type != (DOUBLE if port.name in self.doubles else kind):
                 return f"{port.name} of {wanted[port.name]} expected, {port.type} {port.shape} found"
-        if len(found.outputs) != len(self.outputs):
+        if len(found.outputs) < len(self.outputs):
             return f"{len(self.outputs)} outputs expected, {len(found.outputs)} found"
-        for shape, port in zip(self.outputs, found.outputs, strict=True):
+        for shape, port in zip(self.outputs, found.outputs, strict=False):
             if not _same(shape, port):
                 return f"an output of {shape} expected, {port.shape} found"
         return None

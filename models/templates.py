@@ -16,3 +16,21 @@ ARCFACE_112: Points = _ARCFACE / 112
 
 ARCFACE_128: Points = (_ARCFACE + np.array([8.0, 0.0])) / 128
 """(5, 2) for 128 x 128: the same pixels with a margin of eight at either side and sixteen below."""
+
+# As FaceFusion 3.8 has them, shares of the crop's side. arcface_112_v2 and arcface_128 are the two above, rounded.
+_V1 = np.array([(.35473214, .45658929), (.64526786, .45658929), (.5, .61154464), (.37913393, .776875),
+                (.62086607, .776875)])
+_WHOLE = np.array([(.35342266, .39285716), (.62797622, .39285716), (.48660713, .54017860), (.38839287, .68750011),
+                   (.59821427, .68750011)])
+_FFHQ = np.array([(.37691676, .46864664), (.62285697, .46912813), (.50123859, .61331904), (.39308822, .72541100),
+                  (.61150205, .72490465)])
+_MTCNN = np.array([(.36562865, .46733799), (.63305391, .46585885), (.50019127, .61942959), (.39032951, .77598822),
+                   (.62178945, .77476328)])
+_STYLEGANEX = np.array([(.42353745, .52289879), (.57725008, .52319972), (.50123859, .61331904),
+                        (.43364461, .68337652), (.57015325, .68306005)])
+
+TEMPLATES: dict[str, Points] = {
+    "arcface_112_v1": _V1, "arcface_112_v2": ARCFACE_112, "arcface_128": ARCFACE_128, "dfl_whole_face": _WHOLE,
+    "ffhq_512": _FFHQ, "mtcnn_512": _MTCNN, "styleganex_384": _STYLEGANEX,
+}
+"""(5, 2) each, by the name that the catalogue uses: right eye, left eye, nose tip, right and left mouth corner."""

@@ -1,0 +1,46 @@
+"""Enhancers that take a face and give it back clearer: GFPGAN, CodeFormer, GPEN, RestoreFormer++.
+
+One input of crops; CodeFormer's also takes `weight`, a double: how far it may go from what it sees (0) to what it
+knows of faces (1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.arrays import Pixels
+from models.families.crops import crop_facts
+from models.sessions import Lease
+
+WEIGHT = "weight"
+
+
+class CropEnhancer:
+    """An enhancer on a leased model. Safe to share between threads. facts: the catalogue's."""
+
+    def __init__(self, lease: Lease, facts: Mapping[str, Any]) -> None:
+        self._lease = lease
+        self.crop = crop_facts(facts, lease.name)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether it takes a weight."""
+        return any(port.name == WEIGHT for port in self._lease.inputs)
+
+    def enhance(self, crops: Sequence[Pixels], weight: float = 0.5) -> list[Pixels]:
+        """Each (S, S, 3) BGR crop, clearer, in its dtype. weight: 0..1, where it takes one. Raises ModelError."""
+        if not crops:
+            return []
+        name = next(port.name for port in self._lease.inputs if port.name != WEIGHT)
+        more: dict[str, NDArray[Any]] = {WEIGHT: np.array([weight], np.float64)} if self.weighs else {}
+        batch = self.crop.encode(crops)
+        if self._lease.packs:
+            made = self._lease.run({name: batch, **more})[0]
+        else:
+            waiting = [self._lease.submit({name: batch[row:row + 1], **more}) for row in range(len(batch))]
+            made = np.concatenate([one.result()[0] for one in waiting])
+        return self.crop.decode(made, crops[0].dtype)
