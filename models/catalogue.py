@@ -19,7 +19,7 @@ from models.foreign import Inspected
 from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
-Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "analyser"]
+Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "mask", "analyser"]
 _STRICT = ConfigDict(extra="forbid")
 
 FREE = "N"

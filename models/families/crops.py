@@ -21,12 +21,12 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class CropFacts:
-    """How crops become numbers. size: pixels of a side. template: where the five points lie (see `models.templates`).
-    colour: which channel is first. layout: whether channels come before rows. mean, std: (x / 255 - mean) / std goes
+    """How crops become numbers. size: pixels of a side. template: where the five points lie (see `models.templates`);
+    empty where any aligned crop will do. colour: which channel is first. layout: whether channels come before rows. mean, std: (x / 255 - mean) / std goes
     in, in the order of the colour. out_mean, out_std: y * out_std + out_mean comes out, 0..1."""
 
     size: int
-    template: str
+    template: str = ""
     colour: Literal["rgb", "bgr"] = "rgb"
     layout: Literal["nchw", "nhwc"] = "nchw"
     mean: Triple = (0.0, 0.0, 0.0)
@@ -35,7 +35,7 @@ class CropFacts:
     out_std: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.template not in TEMPLATES:
+        if self.template and self.template not in TEMPLATES:
             raise ValueError(f"there is no template {self.template}")
 
     def encode(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:

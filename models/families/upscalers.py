@@ -45,7 +45,8 @@ class Upscaler:
     def upscale(self, picture: Pixels) -> Pixels:
         """(H · scale, W · scale, 3) BGR for (H, W, 3), in its dtype (uint8, or float32 of 0..255). Raises ModelError,
         OutOfMemory where not even a small tile fits."""
-        planes = np.ascontiguousarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).transpose(2, 0, 1), np.float32) / np.float32(255)
+        colours = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).transpose(2, 0, 1)
+        planes = np.ascontiguousarray(colours, np.float32) / np.float32(255)
         made = run_tiled(planes, Tiling(self._tile(), self.facts.margin, self.scale), self._run)
         levels = np.clip(cv2.cvtColor(np.ascontiguousarray(made.transpose(1, 2, 0)), cv2.COLOR_RGB2BGR), 0, 1) * 255
         return np.ascontiguousarray(np.rint(levels) if picture.dtype == np.uint8 else levels, picture.dtype)
