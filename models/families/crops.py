@@ -22,8 +22,9 @@ Triple = tuple[float, float, float]
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class CropFacts:
     """How crops become numbers. size: pixels of a side. template: where the five points lie (see `models.templates`);
-    empty where any aligned crop will do. colour: which channel is first. layout: whether channels come before rows. mean, std: (x / 255 - mean) / std goes
-    in, in the order of the colour. out_mean, out_std: y * out_std + out_mean comes out, 0..1."""
+    empty where any aligned crop will do. colour: which channel is first. layout: whether channels come before rows.
+    mean, std: (x / 255 - mean) / std goes in, in the order of the colour. out_mean, out_std: y * out_std + out_mean
+    comes out, 0..1."""
 
     size: int
     template: str = ""
