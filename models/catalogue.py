@@ -19,7 +19,8 @@ from models.foreign import Inspected
 from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
-Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "mask", "analyser"]
+Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "mask", "matte", "upscaler",
+               "analyser"]
 _STRICT = ConfigDict(extra="forbid")
 
 FREE = "N"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from models.catalogue import Family, whole_catalogue
+from models.families.crops import crop_facts
 from models.families.enhancers import CropEnhancer
+from models.families.mattes import _FACTS as MATTE
 from models.families.swappers import CropSwapper, Identity
+from models.families.upscalers import _FACTS as UPSCALE
 from models.foreign import inspect
 from models.sessions import SessionManager
 from models.templates import TEMPLATES
@@ -66,3 +71,15 @@ def test_what_a_swapper_needs_beside_it_is_of_the_right_kind() -> None:
         roles = {found.family_of(found.row(slot)).role for slot in row.needs}
         kind = family.facts["source"]["kind"]
         assert roles == {"picture": set(), "descriptor": {"recogniser"}, "converted": {"recogniser", "converter"}}[kind]
+
+
+def test_mattes_upscalers_and_masks_have_facts_that_their_code_reads() -> None:
+    readers: dict[str, Callable[[Any], object]] = {
+        "matte": MATTE.validate_python, "upscaler": UPSCALE.validate_python,
+        "mask": lambda facts: crop_facts(facts, "mask")}
+    found = dict.fromkeys(readers, 0)
+    for family in FAMILIES.values():
+        if family.role in readers:
+            readers[family.role](dict(family.facts))
+            found[family.role] += 1
+    assert min(found.values()) >= 2, found
