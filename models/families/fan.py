@@ -1,7 +1,8 @@
 """68 points by networks that look at a face of 256 pixels: 2DFAN4 (Bulat and Tzimiropoulos, ICCV 2017) and peppa_wutz.
 
 In: (1, 3, 256, 256) float32, BGR, x / 255; the longer side of the detector's box is 195 pixels; dark crops are
-brightened. Out: 2DFAN4: points in cells of a 64 x 64 grid, and a heat map for each; peppa_wutz: points in the same cells with a
+brightened.
+Out: 2DFAN4: points in cells of a 64 x 64 grid, and a heat map for each; peppa_wutz: points in the same cells with a
 confidence each.
 """
 
