@@ -37,10 +37,5 @@ class CropEnhancer:
             return []
         name = next(port.name for port in self._lease.inputs if port.name != WEIGHT)
         more: dict[str, NDArray[Any]] = {WEIGHT: np.array([weight], np.float64)} if self.weighs else {}
-        batch = self.crop.encode(crops)
-        if self._lease.packs:
-            made = self._lease.run({name: batch, **more})[0]
-        else:
-            waiting = [self._lease.submit({name: batch[row:row + 1], **more}) for row in range(len(batch))]
-            made = np.concatenate([one.result()[0] for one in waiting])
+        made = self._lease.run_rows({name: self.crop.encode(crops), **more})
         return self.crop.decode(made, crops[0].dtype)

@@ -37,7 +37,7 @@ class Occluder:
         if not crops:
             return []
         batch = self.crop.encode(crops)
-        votes = [_rows(lease, batch)[..., 0] for lease in self._leases]
+        votes = [lease.run_rows({lease.inputs[0].name: batch})[..., 0] for lease in self._leases]
         return [softened(np.clip(mask, 0, 1)) for mask in np.minimum.reduce(votes).astype(np.float32)]
 
 
@@ -52,7 +52,7 @@ class Parser:
         """(S, S) uint8 for each (S, S, 3) BGR crop. Raises ModelError."""
         if not crops:
             return []
-        made = _rows(self._lease, self.crop.encode(crops))
+        made = self._lease.run_rows({self._lease.inputs[0].name: self.crop.encode(crops)})
         return list(made.argmax(axis=1).astype(np.uint8))
 
 
@@ -66,12 +66,3 @@ def softened(mask: Mask) -> Mask:
     """With an edge that falls off inside: outside the mask stays 0."""
     blurred = cv2.GaussianBlur(mask, (0, 0), SOFT)
     return np.asarray((np.clip(blurred, 0.5, 1) - 0.5) * 2, np.float32)
-
-
-def _rows(lease: Lease, batch: NDArray[np.float32]) -> NDArray[Any]:
-    """The network's first answer for all rows, in one run where it takes them."""
-    name = lease.inputs[0].name
-    if lease.packs:
-        return lease.run({name: batch})[0]
-    waiting = [lease.submit({name: batch[row:row + 1]}) for row in range(len(batch))]
-    return np.concatenate([one.result()[0] for one in waiting])

@@ -100,17 +100,9 @@ class CropSwapper:
         parts = [part for crop, one in zip(crops, times, strict=True) for part in spread(crop, one)]
         whose = np.concatenate([np.repeat(source, one * one, axis=0)
                                 for source, one in zip(sources, times, strict=True)])
-        made = self.crop.decode(self._run(self.crop.encode(parts), whose), crops[0].dtype)
+        made = self.crop.decode(self._lease.run_rows({TARGET: self.crop.encode(parts), SOURCE: whose}), crops[0].dtype)
         found, at = [], 0
         for one in times:
             found.append(gathered(made[at:at + one * one], one))
             at += one * one
         return found
-
-    def _run(self, target: NDArray[np.float32], source: NDArray[np.float32]) -> NDArray[Any]:
-        """One run for all rows where the network takes them; one for each else, all asked for at once."""
-        if self._lease.packs:
-            return self._lease.run({TARGET: target, SOURCE: source})[0]
-        waiting = [self._lease.submit({TARGET: target[row:row + 1], SOURCE: source[row:row + 1]})
-                   for row in range(len(target))]
-        return np.concatenate([one.result()[0] for one in waiting])

@@ -10,7 +10,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter
 from pydantic.dataclasses import dataclass
 
@@ -56,9 +55,4 @@ class Upscaler:
         return fixed if isinstance(fixed, int) else self.facts.tile
 
     def _run(self, tiles: Planes) -> Planes:
-        name = self._lease.inputs[0].name
-        if self._lease.packs:
-            return np.asarray(self._lease.run({name: tiles})[0], np.float32)
-        waiting = [self._lease.submit({name: tiles[row:row + 1]}) for row in range(len(tiles))]
-        made: NDArray[np.float32] = np.concatenate([one.result()[0] for one in waiting])
-        return made
+        return np.asarray(self._lease.run_rows({self._lease.inputs[0].name: tiles}), np.float32)

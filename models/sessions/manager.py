@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ModelError
@@ -195,6 +196,17 @@ class Lease:
         fails, DEVICE.OUT_OF_MEMORY where not even one row fits, DEVICE.LOST, MODEL.CLOSED.
         """
         return self._device.run(self._request(feeds, outputs))
+
+    def run_rows(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """The network's first answer for any number of rows, (N, …), whether or not it takes more than one: in one run,
+        or in one for each, all asked for at once. Inputs of a single axis (a weight) are shared by all rows. Raises as
+        `run`."""
+        if self.packs:
+            return self.run(feeds)[0]
+        rows = max(len(array) for array in feeds.values() if array.ndim > 1)
+        waiting = [self.submit({name: array[row:row + 1] if array.ndim > 1 else array
+                                for name, array in feeds.items()}) for row in range(rows)]
+        return np.concatenate([one.result()[0] for one in waiting])
 
     def submit(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Future[Made]:
         """The same without waiting: for several at once, which then go together where the network allows it."""
