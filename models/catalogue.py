@@ -23,8 +23,6 @@ Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "
                "analyser"]
 _STRICT = ConfigDict(extra="forbid")
 
-FREE = "N"
-"""In a contract's shape: any size."""
 DOUBLE = "tensor(double)"
 
 

@@ -112,9 +112,10 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
 
 async def _as_json(_request: Request, error: Exception) -> JSONResponse:
     """What a route could not do, in the words that it has: a full disk, a store that cannot be written."""
+    from studio.access.routes import refusal
+
     assert isinstance(error, LikenessError)
-    return JSONResponse({"code": error.code, "message": error.message, "subject": error.subject,
-                         "remedy": error.remedy}, status_code=422)
+    return refusal(error, 422)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def make_access_router(door: Door, sharing: Sharing) -> APIRouter:
             carried = await (door.by_link(asked.token, place) if asked.token is not None
                              else door.by_password(asked.password or "", place))
         except Refused as refused:
-            return _refusal(refused, STATUS.get(refused.code, 403))
+            return refusal(refused, STATUS.get(refused.code, 403))
         response = JSONResponse({"entered": True})
         _carry(response, request, door, carried)
         return response
@@ -88,7 +88,7 @@ def make_access_router(door: Door, sharing: Sharing) -> APIRouter:
         try:
             made = await sharing.open(asked.how)
         except LikenessError as error:
-            return _refusal(error, 422)
+            return refusal(error, 422)
         response = JSONResponse({**sharing.view(), "password": made})
         # From now on everybody is asked; whoever opened the tunnel is in.
         _carry(response, request, door, door.keys.sign_in())
@@ -142,7 +142,8 @@ def _network(address: str) -> str:
     return str(ip_network((found, 64), strict=False)) if found.version == 6 else address
 
 
-def _refusal(error: LikenessError, status: int) -> JSONResponse:
+def refusal(error: LikenessError, status: int) -> JSONResponse:
+    """An error as pages and programs read it."""
     return JSONResponse({"code": error.code, "message": error.message, "subject": error.subject,
                          "remedy": error.remedy}, status_code=status)
 

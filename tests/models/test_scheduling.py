@@ -36,7 +36,6 @@ class Card:
     started: threading.Event = field(default_factory=threading.Event)
     runs: list[tuple[str, NDArray[Any]]] = field(default_factory=list)
     loads: list[str] = field(default_factory=list)
-    alive: Counter[str] = field(default_factory=Counter)
     fault: Callable[[str, NDArray[Any]], None] = lambda _name, _rows: None
 
     def __post_init__(self) -> None:
