@@ -5,7 +5,7 @@
 #   IMAGE_BYTES …
 #   IMAGE_ROOT …
 #
-# Needs root, buildah, debootstrap and about 8 GB in FOLDER. The base is Debian's own Python in the place of
+# Needs root, buildah, debootstrap and 10 GB in FOLDER (9.1 at the most, measured). The base is Debian's own Python in the place of
 # python:3.12-slim, so that no image registry is asked. tests/docker runs what this builds.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
