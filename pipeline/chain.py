@@ -19,7 +19,7 @@ from models.face import Face
 from pipeline.crops import cut, lay, recut
 from pipeline.frame import Canvas, Sketch
 from pipeline.recipe import Effect, params_of
-from processors.base import Needs, Processor
+from processors.base import PATCHING, Needs, Processor, Role
 from processors.batches import (
     FrameView,
     Lay,
@@ -51,7 +51,7 @@ class Step:
     params: ProcessorParams
 
     @property
-    def role(self) -> str:
+    def role(self) -> Role:
         return self.processor.spec.role
 
     @property
@@ -78,26 +78,48 @@ class Done(Generic[C]):
     ran: tuple[Effect, ...] = ()
 
 
-def make_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ...]:
-    """The effects that are on and change something, in order."""
-    steps = []
-    for effect in effects:
-        if not effect.on:
-            continue
-        step = Step(effect, registry.get(effect.processor)(), params_of(effect, registry))
-        if not step.processor.is_identity(step.params):
-            _refuse_unmet(step)
-            steps.append(step)
-    return tuple(steps)
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What `pipeline.gate.admit` found: that the networks of these slots are there, and whether what runs on them is
+    behind the gate, so that pictures are looked at before and after."""
+
+    slots: frozenset[str] = frozenset()
+    looked_at: bool = False
 
 
-def _refuse_unmet(step: Step) -> None:
-    """Says so where a processor asks for what this engine cannot supply yet, rather than running it without."""
+NOTHING = Admission()
+GATED: frozenset[Role] = frozenset({"swapper", "editor"})
+"""Roles that change who is seen, or what they do: those of them that ask for a network run behind the gate."""
+
+
+def is_gated(step: Step) -> bool:
+    return step.role in GATED and bool(step.needs.models)
+
+
+def plain_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ...]:
+    """The effects that are on and change something, in order, whether or not they can run here."""
+    made = (Step(effect, registry.get(effect.processor)(), params_of(effect, registry))
+            for effect in effects if effect.on)
+    return tuple(step for step in made if not step.processor.is_identity(step.params))
+
+
+def make_steps(effects: Sequence[Effect], registry: Registry, admission: Admission = NOTHING) -> tuple[Step, ...]:
+    """The same, ready to run. Raises ModelError for one whose networks were not admitted, ProcessorError for one that
+    works on clips alone."""
+    steps = plain_steps(effects, registry)
+    for step in steps:
+        _refuse_unmet(step, admission)
+    return steps
+
+
+def _refuse_unmet(step: Step, admission: Admission) -> None:
+    """Says so where a processor asks for what this engine cannot supply, rather than running it without."""
     needs = step.needs
-    if needs.models:
-        raise ModelError(f"The effect {step.effect.id} ({step.processor.spec.title}) needs the model "
-                         f"{needs.models[0]}.", subject=needs.models[0],
-                         remedy="This version of Likeness runs no models; choose an effect that needs none.")
+    lacking = [slot for slot in needs.models if slot not in admission.slots]
+    if lacking or (is_gated(step) and not admission.looked_at):
+        slot = (lacking or needs.models)[0]
+        raise ModelError(f"The effect {step.effect.id} ({step.processor.spec.title}) needs the model {slot}.",
+                         subject=slot, remedy=f"`models get {slot}`, or choose an effect that needs none.")
     if needs.neighbours != (0, 0) or needs.sound or needs.state != "none" or needs.pre_roll:
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works on clips.",
                              subject=step.processor.spec.name, code="PROCESSOR.NEEDS_CLIP",
@@ -130,7 +152,7 @@ def run_chain(frame: C, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx: Con
         ctx.check()
         if layer[0].role == "frame":
             run.regions += _run_frame_effect(run, everyone, layer[0])
-        elif jobs and any(step.role in ("swapper", "enhancer") for step in layer):
+        elif jobs and any(step.role in PATCHING for step in layer):
             run.regions += _run_layer(run, jobs, layer)
         else:
             run.begun += len(layer)

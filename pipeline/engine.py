@@ -18,12 +18,15 @@ from models.errors import Cancelled, InputError, NoFace, RecipeError
 from models.face import Box
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
+from models.networks import Networks
+from models.sessions import Priority
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
-from pipeline.chain import FaceJob, Step, make_steps, run_chain
+from pipeline.chain import Admission, FaceJob, Step, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
 from pipeline.frame import Frame
+from pipeline.gate import Guard, Refused, admit, effects_of, unspoken_of
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
 from pipeline.pictures.preview import Encoded, encode_portrait
 from pipeline.recipe import (
@@ -134,12 +137,16 @@ def _never() -> bool:
 
 
 class Engine:
-    """Owns the registry, the face stack and what was learned of pictures. Safe to share between threads; holds nothing
-    of any one user's project."""
+    """Owns the registry, the face stack, the networks and what was learned of pictures. Safe to share between threads;
+    holds nothing of any one user's project."""
 
-    def __init__(self, *, registry: Registry | None = None, faces: FaceStack | None = None) -> None:
+    def __init__(self, *, registry: Registry | None = None, faces: FaceStack | None = None,
+                 networks: Networks | None = None) -> None:
         self.registry = registry or load_registry()
         self.faces = faces or dlib_stack()
+        self.networks = networks or Networks()
+        self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
+        self.guard = Guard(self.networks, self.models)
         self._analyses = _Kept(KEPT_ANALYSES)
         self._sources = _Kept(KEPT_SOURCES)
         self._people = _Kept(KEPT_ANALYSES)
@@ -182,8 +189,12 @@ class Engine:
         """The recipe's picture. sources: by name, those that the recipe's cast uses.
 
         Raises NoFace where the target has none that the recipe could change, RecipeError (`RECIPE.NO_SUCH_PERSON`,
-        `RECIPE.NO_SOURCE`) where the cast names what is not there, ProcessorError, Cancelled.
+        `RECIPE.NO_SOURCE`) where the cast names what is not there, ProcessorError, Cancelled; what `admit` raises, and
+        Refused where the content analyser looks at pictures and refuses this one, or what it became.
         """
+        admission = self.admit(recipe)
+        if admission.looked_at and self.guard.refuses(target.frame.bgr8(), target.id):
+            raise Refused(target.name, "the picture")
         analysis = self.analyse(target, recipe.looking, progress=lambda share, stage: progress(share / 2, stage),
                                 cancelled=cancelled)
         _check_cast(recipe, target, analysis, sources)
@@ -191,15 +202,17 @@ class Engine:
         seed = zlib.crc32(target.id.encode())
         everyone = [report.face for report in analysis.faces]
         frame, regions, remarks, ran = target.frame, [], {0: analysis.remarks}, []
-        passes = self._passes(recipe, analysis, target, sources)
+        passes = self._passes(recipe, analysis, target, sources, admission)
         for number, (jobs, steps) in enumerate(passes):
-            ctx = Context(cancelled=cancelled, progress=lambda share, done=number: progress(  # type: ignore[misc]
+            ctx = Context(cancelled=cancelled, models=self.models, progress=lambda share, done=number: progress(  # type: ignore[misc]
                 0.5 + (done + share) / len(passes) / 2, "swap"))
             done = run_chain(frame, jobs, steps, ctx, seed, everyone)
             frame = done.frame
             regions += list(done.regions)
             ran += list(done.ran)
             remarks.update({n: (*remarks.get(n, ()), *found) for n, found in done.remarks.items()})
+        if admission.looked_at and regions and self.guard.refuses(frame.bgr8()):
+            raise Refused(target.name, "what became of")
         progress(1.0, "swap")
         return Rendered(frame, target, recipe, _edit(ran, self.registry), tuple(regions), remarks)
 
@@ -214,8 +227,12 @@ class Engine:
         """What `save` would refuse, before any work is done. Raises OutputError."""
         check_output(output, overwrite, inputs)
 
+    def admit(self, recipe: Recipe) -> Admission:
+        """Leave for a recipe's effects to run. Raises GateMissing, ConsentMissing, ModelError; see `pipeline.gate`."""
+        return admit(effects_of(recipe), self.registry, self.networks, unspoken_of(recipe))
+
     def _passes(self, recipe: Recipe, analysis: Analysis, target: Picture, sources: Mapping[str, Source],
-                ) -> list[tuple[list[FaceJob], tuple[Step, ...]]]:
+                admission: Admission) -> list[tuple[list[FaceJob], tuple[Step, ...]]]:
         """The chain over those who get it, then one anonymising pass a style: last, so that nothing is laid over it."""
         jobs: list[FaceJob] = []
         hidden: dict[str, list[FaceJob]] = {}
@@ -231,7 +248,7 @@ class Engine:
             box = Box(cover.x * target.frame.width, cover.y * target.frame.height,
                       (cover.x + cover.width) * target.frame.width, (cover.y + cover.height) * target.frame.height)
             hidden.setdefault(cover.style, []).append(FaceJob(face_in_box(box)))
-        passes = [(jobs, make_steps(recipe.effects, self.registry))]
+        passes = [(jobs, make_steps(recipe.effects, self.registry, admission))]
         for style, covered in hidden.items():
             effects = make_effects(["anonymise", "feather"], self.registry, {"anonymise": {"style": style}})
             passes.append((covered, make_steps(effects, self.registry)))
@@ -326,12 +343,15 @@ class Engine:
         return self._source_faces(source, None)
 
     def close(self) -> None:
-        """Lets go of open decoders."""
+        """Lets go of open decoders and networks."""
         self.desk.close()
+        self.networks.close()
 
     def rest(self) -> None:
         """Lets go of what can be had again: models, decoders, source faces. For a studio that nobody uses just now."""
         self.faces.rest()
+        self.models.close()
+        self.networks.rest()
         self.desk.close()
         self._sources.clear()
 

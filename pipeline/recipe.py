@@ -195,7 +195,8 @@ class Output(_Model):
 class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
     else gets `everyone`, in clips also faces that are nobody's in `people`. trim: the span of a clip that is rendered.
-    covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass."""
+    covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass.
+    consent: the statement that changing the people shown is permitted, for effects without a source that need it."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""
@@ -208,6 +209,7 @@ class Recipe(_Model):
     trim: Span = Span()
     covers: tuple[DrawnBox, ...] = ()
     accepted: tuple[Span, ...] = ()
+    consent: str | None = None
     segments: tuple[Segment, ...] = Field(default=(Segment(),), min_length=1)
     output: Output = Output()
 

@@ -10,8 +10,11 @@ from processors.batches import Native, Template
 from processors.context import Context
 from processors.params import ProcessorParams
 
-Role = Literal["swapper", "enhancer", "mask", "blender", "frame"]
-ROLES: tuple[Role, ...] = ("swapper", "enhancer", "mask", "blender", "frame")
+Role = Literal["swapper", "editor", "enhancer", "mask", "blender", "frame"]
+"""swapper: puts another face in. editor: changes what a face does or how old it is. enhancer: how it is seen."""
+ROLES: tuple[Role, ...] = ("swapper", "editor", "enhancer", "mask", "blender", "frame")
+PATCHING: frozenset[Role] = frozenset({"swapper", "editor", "enhancer"})
+"""Roles that make new pixels of a face, for a blender to lay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,6 @@ class Processor(ABC):
 
     @abstractmethod
     def process(self, batch: Any, params: Any, ctx: Context) -> Any:
-        """swapper, enhancer, mask: PatchBatch -> PatchBatch; blender: LayBatch -> RegionBatch;
+        """swapper, editor, enhancer, mask: PatchBatch -> PatchBatch; blender: LayBatch -> RegionBatch;
         frame: FrameView -> RegionBatch.
         """

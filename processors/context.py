@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.errors import Cancelled
+from models.networks import Models, NoModels
 
 
 def _never() -> bool:
@@ -26,12 +27,14 @@ class Context:
     cancelled: ask it before long work. progress: tell it a share, 0..1.
     moving: the picture is one of a clip's, and `random` gives every one of them the same numbers: what is drawn must
     move with the face, or it flickers.
+    models: the networks that `needs` names.
     """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     cancelled: Callable[[], bool] = _never
     progress: Callable[[float], None] = _nowhere
     moving: bool = False
+    models: Models = field(default_factory=NoModels)
 
     def check(self) -> None:
         """Raises Cancelled where the user asked to stop."""

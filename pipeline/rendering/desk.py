@@ -159,9 +159,12 @@ class Desk:
 
     def _work(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path, how: ClipOutput,
               check: Callable[[], None]) -> Work:
-        casting = Casting(recipe, {name: self._engine.source_faces(source) for name, source in sources.items()})
-        return Work(clip, resolve(clip, output, how), casting, self._engine.registry, self._engine.faces,
-                    self.drawn_faces(recipe, clip, check))
+        engine = self._engine
+        admission = engine.admit(recipe)
+        casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
+        return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces,
+                    self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
+                    guard=engine.guard if admission.looked_at else None)
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:

@@ -14,7 +14,8 @@ import numpy as np
 
 from models.face import Face
 from models.interfaces import FaceStack, Search
-from pipeline.chain import FaceJob, Step, make_steps, run_chain
+from models.networks import Models, NoModels
+from pipeline.chain import NOTHING, Admission, FaceJob, Step, is_gated, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import Timed, filtered
@@ -22,12 +23,14 @@ from pipeline.clips.parts import PartWriter
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
+from pipeline.gate import Guard
 from pipeline.recipe import AnonymiseStyle, Effect
 from pipeline.rendering.casting import Casting, cover_steps
 from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.ledger import DonePart
 from pipeline.rendering.plan import PlannedPart
 from pipeline.rendering.stages import Behind, ahead, depth_for
+from pipeline.rendering.watch import Watch
 from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
 from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower
 from processors.batches import Remark
@@ -38,7 +41,9 @@ from processors.registry import Registry
 @dataclass(frozen=True, slots=True)
 class Work:
     """What every part of a render shares. drawn: boxes drawn by hand, at their frames. retiming: which output frames
-    show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at."""
+    show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at.
+    admission, models: the networks that its effects may use. guard: looks at frames where effects are behind the gate.
+    """
 
     clip: Clip
     encoding: Encoding
@@ -48,6 +53,9 @@ class Work:
     drawn: tuple[DrawnFace, ...] = ()
     retiming: Retiming | None = None
     lone: bool = False
+    admission: Admission = NOTHING
+    models: Models = field(default_factory=NoModels)
+    guard: Guard | None = None
 
     @property
     def waiting(self) -> int:
@@ -170,7 +178,7 @@ class Drawer:
     def __init__(self, work: Work, part: PlannedPart, tally: Tally, check: Callable[[], None]) -> None:
         self._casting, self._tally = work.casting, tally
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
-        self._steps = make_steps(part.effects, work.registry)
+        self._steps = make_steps(part.effects, work.registry, work.admission)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
             if scan is not None else {}
         self._chained = self._follows(part.effects)
@@ -180,7 +188,11 @@ class Drawer:
             if self._chained and scan is None else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
-        self._ctx = Context(cancelled=lambda: _asked(check), moving=True)
+        self._ctx = Context(cancelled=lambda: _asked(check), moving=True, models=work.models)
+        gated = self._chained and any(is_gated(step) for step in self._steps)
+        if gated and work.guard is None:
+            raise AssertionError("effects behind the gate were admitted without a guard")
+        self._watch = Watch(work.clip, work.guard) if gated and work.guard is not None else None
         self._warm_from = part.first - WARM_UP
 
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
@@ -206,11 +218,16 @@ class Drawer:
 
     def draw(self, frame: ClipFrame) -> ClipFrame:
         canvas, touched = frame, False
+        looked_at = self._watch is not None and self._watch.is_due(frame)
+        if self._watch is not None and looked_at:
+            self._watch.look(frame)
         if self._chained:
             canvas, touched = self._chain(frame, self._followed(frame))
         if self.scan is not None:
             canvas, covered = self._cover(canvas, self.scan.covers.get(frame.index, ()))
             touched |= covered
+        if self._watch is not None and looked_at and touched:
+            self._watch.look(canvas)
         self._tally.changed += touched
         return canvas
 

@@ -17,6 +17,7 @@ from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
+from pipeline.gate import Guard, Refused
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
 from pipeline.rendering.casting import Casting
@@ -28,6 +29,7 @@ from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part
 from pipeline.rendering.plan import Plan, PlannedPart, make_plan
 from pipeline.rendering.request import ClipRequest, ClipWritten
+from pipeline.rendering.watch import all_refused
 from pipeline.tracking.covering import unseen_words
 from pipeline.version import VERSION
 from processors.batches import Remark
@@ -54,16 +56,24 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     recipe = _with_people(engine, recipe, clip, control)
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
-    plan = make_plan(recipe, clip, encoding)
+    admission = engine.admit(recipe)
+    plan = make_plan(recipe, clip, encoding, engine.networks.digest(admission.slots))
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
     retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
     drawn = engine.desk.drawn_faces(recipe, clip, lambda: _stop(control))
-    work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn, retiming)
-    with Ledger.held(output) as ledger:
+    with engine.networks.for_owner(f"clip {output}") as models, Ledger.held(output) as ledger:
+        work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn, retiming, admission=admission,
+                    models=models, guard=Guard(engine.networks, models) if admission.looked_at else None)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept)
-        done = render.parts()
+        try:
+            done = render.parts()
+        except Refused as error:
+            ledger.discard()  # of what was refused nothing stays, not even what came before it
+            gated = [part for part in plan.parts if part.touched]
+            assert work.guard is not None
+            raise all_refused(clip, work.guard, error, gated, lambda: _stop(control)) from error
         _check_changed(clip, plan, done, ledger)
         doubts = _open_doubts(recipe, done, *(float((tick - int(clip.pts[0])) * clip.time_base)
                                               for tick in (plan.start, plan.stop)))

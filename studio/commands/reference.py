@@ -18,6 +18,7 @@ from studio.commands.terminal import Terminal, printable
 
 ROLE_HELP = {
     "swapper": "changes who is seen",
+    "editor": "changes what a face does, or its age",
     "enhancer": "changes how it is seen",
     "mask": "says which pixels count",
     "blender": "lays the face into the picture",
