@@ -214,7 +214,8 @@ class Engine:
         if admission.looked_at and regions and self.guard.refuses(frame.bgr8()):
             raise Refused(target.name, "what became of")
         progress(1.0, "swap")
-        return Rendered(frame, target, recipe, _edit(ran, self.registry), tuple(regions), remarks)
+        return Rendered(frame, target, recipe, _edit(ran, self.registry, admission.looked_at), tuple(regions),
+                        remarks)
 
     def save(self, rendered: Rendered, output: Path, *, overwrite: bool = False,
              inputs: Sequence[Path] = (), companions: Sequence[tuple[Path, bytes]] = ()) -> Written:
@@ -401,7 +402,7 @@ def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Ma
                               code="RECIPE.NO_SOURCE")
 
 
-def _edit(ran: Sequence[Effect], registry: Registry) -> Edit:
+def _edit(ran: Sequence[Effect], registry: Registry, analysed: bool) -> Edit:
     """What the output says of itself: the strongest thing that was done, and with what."""
     effects = tuple(dict.fromkeys((effect.processor, effect.version) for effect in ran))
     kind: Literal["swap", "enhance", "anonymise"] = "enhance"
@@ -409,7 +410,7 @@ def _edit(ran: Sequence[Effect], registry: Registry) -> Edit:
         kind = "swap"
     if any(name == "anonymise" for name, _ in effects):
         kind = "anonymise"
-    return Edit(effects=effects, kind=kind, version=VERSION)
+    return Edit(effects=effects, kind=kind, version=VERSION, analysed=analysed)
 
 
 def changes_anybody(recipe: Recipe) -> bool:

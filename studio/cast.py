@@ -116,7 +116,7 @@ def anonymises(recipe: Recipe, people: int) -> bool:
 def _check_consent(recipe: Recipe, choice: Choice) -> None:
     if isinstance(choice, UseSource) and not source_called(recipe, choice.source).consent:
         raise RecipeError(f"The use of {choice.source} has not been stated as permitted.", subject=choice.source,
-                          code="RECIPE.CONSENT", remedy="Say under Sources that you may use this face.")
+                          code="CONSENT.MISSING", remedy="Say under Sources that you may use this face.")
 
 
 def _check_cover(recipe: Recipe, place: int) -> None:

@@ -37,17 +37,19 @@ few pages for a row's end."""
 LOOK, WRITE, BEAT = 0.1, 0.25, 1.0
 
 
-def render(job: Job, control: Control, kept: Path) -> JobResult:
-    """The work of every job so far. A job that is started again goes on from its finished parts. kept: the folder in
-    which finished parts stay for renders to come."""
+def render(job: Job, control: Control, data: Path) -> JobResult:
+    """The work of every job so far. A job that is started again goes on from its finished parts. data: the data folder,
+    in which finished parts stay for renders to come."""
     from pipeline.engine import Engine
+    from pipeline.models_folder import open_networks
     from pipeline.rendering.kept import KeptParts
     from pipeline.rendering.run import render_clip
 
     request = ClipRequest.model_validate_json(job.request)
     if job.attempts > 1:
         request = request.model_copy(update={"resume": True})
-    return result_of(render_clip(Engine(), request, control, kept=KeptParts(kept)))
+    engine = Engine(networks=open_networks(None, data))
+    return result_of(render_clip(engine, request, control, kept=KeptParts(data / "parts")))
 
 
 def result_of(written: ClipWritten) -> JobResult:
@@ -160,7 +162,7 @@ def main(argv: Sequence[str] | None = None, *, work: Work | None = None) -> int:
     result, fault = None, None
     try:
         # Where the command line keeps them too: beside the jobs in the data folder.
-        result = work(job, desk.control) if work else render(job, desk.control, args.jobs.parent / "parts")
+        result = work(job, desk.control) if work else render(job, desk.control, args.jobs.parent)
     except Cancelled:
         state = "cancelled" if desk.cancelled else "interrupted"
     except BaseException as error:

@@ -76,12 +76,14 @@ class Edit:
 
     effects: name and version of every processor that ran, in order. kind: what a viewer should be told: a face of
     somebody else (swap), the same person retouched (enhance), or hidden (anonymise). version: Likeness's own.
+    analysed: a content analyser looked at it before and after, and let it pass; the chain without models has none.
     """
 
     effects: tuple[tuple[str, str], ...]
     kind: EditKind
     version: str
     recipe_id: str | None = None
+    analysed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ class BrokenXmp(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a file says about its last edit by this program. when: ISO 8601, or None (anonymised)."""
+    """What a file says about its last edit by this program. when: ISO 8601, or None (anonymised). analysed: `passed`
+    where a content analyser looked at it, else `none`."""
 
     version: str
     kind: str
@@ -56,6 +57,7 @@ class Provenance:
     source_type: str
     recipe_id: str | None
     when: str | None
+    analysed: str | None = None
 
 
 def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> bytes:
@@ -79,6 +81,7 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
         _text(document, about, XMP, "ModifyDate", when)
     _text(document, about, LIKENESS, "Version", edit.version)
     _text(document, about, LIKENESS, "Kind", edit.kind)
+    _text(document, about, LIKENESS, "ContentAnalysis", "passed" if edit.analysed else "none")
     effects = _element(document, _element(document, about, LIKENESS, "Effects"), RDF, "Seq")
     for name, version in edit.effects:
         _text(document, effects, RDF, "li", f"{name} {version}")
@@ -93,7 +96,7 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
 
 
 _OURS = ((IPTC_EXT, "DigitalSourceType"), (LIKENESS, "Version"), (LIKENESS, "Kind"), (LIKENESS, "Effects"),
-         (LIKENESS, "Recipe"), (XMP, "MetadataDate"), (XMP, "ModifyDate"),
+         (LIKENESS, "Recipe"), (LIKENESS, "ContentAnalysis"), (XMP, "MetadataDate"), (XMP, "ModifyDate"),
          # Pictures of the picture as it was, and its orientation, which has been applied.
          (XMP, "Thumbnails"), (TIFF, "Orientation"),
          # Says that a JPEG has more XMP in further segments, which are left out.
@@ -223,7 +226,7 @@ def provenance_of(packet: bytes) -> Provenance | None:
                if node is not None for item in node.getElementsByTagNameNS(RDF, "li")]
     return Provenance(version, kind, tuple((name, number) for name, number in effects),
                       _value(rdf, IPTC_EXT, "DigitalSourceType") or "", _value(rdf, LIKENESS, "Recipe"),
-                      _value(rdf, XMP, "ModifyDate"))
+                      _value(rdf, XMP, "ModifyDate"), _value(rdf, LIKENESS, "ContentAnalysis"))
 
 
 def sidecar_of(path: Path) -> Path:

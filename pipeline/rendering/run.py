@@ -290,4 +290,4 @@ def _edit_of(work: Work, done: Sequence[DonePart]) -> Edit:
         kind = "swap"
     if work.casting.hides:
         kind = "anonymise"
-    return Edit(effects=effects, kind=kind, version=VERSION)
+    return Edit(effects=effects, kind=kind, version=VERSION, analysed=work.admission.looked_at)

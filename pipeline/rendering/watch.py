@@ -48,12 +48,12 @@ def all_refused(clip: Clip, guard: Guard, first: Refused, parts: Sequence[Planne
     behind the gate."""
     ticks = list(first.ticks)
     for part in parts:
-        if part.stop <= ticks[0] + 1:
+        if part.stop <= first.ticks[0]:
             continue
         watch = Watch(clip, guard)
-        for frame in read_frames(clip, max(part.start, first.ticks[0] + 1), part.stop):
+        for frame in read_frames(clip, max(part.start, first.ticks[0]), part.stop):
             check()
-            if watch.is_due(frame) and guard.refuses(frame.bgr8()):
+            if watch.is_due(frame) and frame.ticks > first.ticks[0] and guard.refuses(frame.bgr8()):
                 ticks.append(frame.ticks)
     return refused(clip, ticks)
 

@@ -157,6 +157,7 @@ class _HelpNow(argparse._HelpAction):
 def _serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-h", "--help", action=_HelpNow, help="show this help message and exit")
     parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    _models_dir(parser)
     reached = parser.add_argument_group(
         "from elsewhere", "Each of these is also a variable (LIKENESS_LISTEN, LIKENESS_PORT …) and a line of\n"
                           "  settings.toml in the data folder (listen, port …). The flag counts before the variable,\n"
@@ -177,6 +178,11 @@ def _read(option: Option) -> Callable[[str], Any]:
     return read
 
 
+def _models_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models-dir", type=Path, metavar="FOLDER",
+                        help="where model files are (default: LIKENESS_MODELS_DIR, or `models` in the data folder)")
+
+
 def _models(parser: argparse.ArgumentParser) -> None:
     doing = parser.add_subparsers(dest="what", metavar="WHAT", required=True, title="what")
     for name, words in (("list", "every model, whether it is here, and what may be done with it"),
@@ -187,8 +193,7 @@ def _models(parser: argparse.ArgumentParser) -> None:
                         ("licences", "every licence, and which you agreed to")):
         sub = doing.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", allow_abbrev=False,
                                formatter_class=parser.formatter_class)
-        sub.add_argument("--models-dir", type=Path, metavar="FOLDER",
-                         help="where the files are (default: LIKENESS_MODELS_DIR, or `models` in the data folder)")
+        _models_dir(sub)
         _json(sub)
         _shared(sub, argparse.SUPPRESS, argparse.SUPPRESS)
         if name == "import":
@@ -234,6 +239,9 @@ def _render(parser: argparse.ArgumentParser) -> None:
                         help="begin with a saved recipe; the other flags change it")
     parser.add_argument("--save-recipe", type=_file, metavar="R.json", help="also save what was done as a recipe")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    _models_dir(parser)
+    parser.add_argument("--i-have-consent", action="store_true",
+                        help="you state that the use of the faces is permitted: neural swappers and editors ask for it")
     parser.add_argument("--cover", action="append", type=_cover, default=[], metavar="X,Y,W,H[@TIME][=STYLE]",
                         help="hide a head that is not found: a box in pixels of the upright picture; in a clip at that "
                              "TIME, and followed to the ends of its shot. STYLE: blur (default), pixelate, solid")
@@ -300,6 +308,7 @@ def _cover(text: str) -> str:
 def _analyse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=_file, metavar="FILE", help="picture or clip to look at")
     _look(parser)
+    _models_dir(parser)
     _json(parser)
 
 
@@ -309,6 +318,7 @@ def _measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--after", type=Path, metavar="FILE", required=True, help="the picture after")
     parser.add_argument("--recipe", type=Path, metavar="R.json",
                         help="what was done, so that pixels are counted outside its masks")
+    _models_dir(parser)
     _json(parser)
 
 

@@ -8,16 +8,16 @@ from pipeline.bench.report import QualityReport
 from pipeline.bench.run import quality
 from pipeline.bench.speed.report import SpeedReport
 from pipeline.bench.speed.run import RESOLUTIONS, speed
-from pipeline.engine import Engine
 from pipeline.measure import measure_pair
 from pipeline.recipe import Keep, read_recipe
+from studio.commands.engine import make_engine
 from studio.commands.faults import DONE, UsageError
 from studio.commands.inputs import open_sources, photos_of
 from studio.commands.terminal import Terminal
 
 
 def measure(args: Namespace, terminal: Terminal) -> int:
-    engine = Engine()
+    engine = make_engine(args)
     recipe = read_recipe(args.recipe, engine.registry) if args.recipe is not None else None
     source, before, after = (engine.open(path) for path in (args.source, args.before, args.after))
     mask = faces = None

@@ -8,10 +8,11 @@ from typing import Any
 
 from pipeline.analysis import Analysis, FaceReport
 from pipeline.clips.probe import is_clip
-from pipeline.engine import Engine, Progress
+from pipeline.engine import Progress
 from pipeline.pictures import Picture
 from pipeline.recipe import Looking
 from processors.batches import Remark
+from studio.commands.engine import make_engine
 from studio.commands.faults import DONE
 from studio.commands.terminal import Terminal, printable
 
@@ -19,7 +20,7 @@ STAGES = {"find": "Looking for faces", "swap": "Changing faces", "write": "Writi
 
 
 def analyse(args: Namespace, terminal: Terminal) -> int:
-    engine = Engine()
+    engine = make_engine(args)
     if is_clip(args.target):
         from studio.commands.clips import analyse_clip
 

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.catalogue import Catalogue, CatalogueRow, whole_catalogue
+from models.catalogue import CatalogueRow
 from models.download import Download, make_client
 from models.errors import LikenessError, ModelError
 from models.store import Found, Store
-from pipeline.data_folder import data_folder
+from studio.commands.engine import store_of
 from studio.commands.faults import DONE, FAILED
 from studio.commands.terminal import Terminal
-
-VARIABLE = "LIKENESS_MODELS_DIR"
-RECORD = "models.json"
-
-
-def open_store(args: Namespace, catalogue: Catalogue | None = None) -> Store:
-    """The folder that --models-dir names, else the variable, else `models` in the data folder."""
-    data = data_folder(args.data_dir)
-    named = getattr(args, "models_dir", None) or os.environ.get(VARIABLE)
-    return Store(catalogue or whole_catalogue(), Path(named) if named else data / "models", data / RECORD)
 
 
 def models(args: Namespace, terminal: Terminal) -> int:
     doing: dict[str, Callable[[Store, Namespace, Terminal], int]] = {
         "list": _list, "get": _get, "verify": _verify, "remove": _remove, "import": _import, "licences": _licences}
-    return doing[args.what](open_store(args), args, terminal)
+    return doing[args.what](store_of(args), args, terminal)
 
 
 def _list(store: Store, args: Namespace, terminal: Terminal) -> int:

@@ -13,6 +13,7 @@ from pipeline.analysis import Analysis
 from pipeline.clips.containers import container_by_suffix
 from pipeline.clips.probe import is_clip
 from pipeline.engine import Engine, Rendered, Source
+from pipeline.gate import STATEMENT, admit, effects_of
 from pipeline.pictures import Picture, Written, suffix_format
 from pipeline.recipe import (
     Input,
@@ -25,6 +26,7 @@ from pipeline.recipe import (
 )
 from pipeline.version import VERSION
 from studio.commands.covers import boxes_of
+from studio.commands.engine import make_engine
 from studio.commands.faults import DONE, UsageError
 from studio.commands.inputs import check_same, open_sources
 from studio.commands.look import face_data, face_lines, looking, remark_data, stages
@@ -33,8 +35,9 @@ from studio.commands.wanted import People, Wanted, cast_of, check_people, wanted
 
 
 def render(args: Namespace, terminal: Terminal) -> int:
-    engine = Engine()
+    engine = make_engine(args)
     wanted = wanted_of(args, engine)
+    _admit(args, engine, wanted)
     if is_clip(wanted.target):
         from studio.commands.clips import render_clip
 
@@ -42,6 +45,25 @@ def render(args: Namespace, terminal: Terminal) -> int:
     if args.output.suffix and container_by_suffix(args.output.suffix) not in (None, "sequence"):
         _check_is_picture(engine, wanted.target)
     return _render_picture(args, terminal, engine, wanted)
+
+
+def _admit(args: Namespace, engine: Engine, wanted: Wanted) -> None:
+    """What would be refused for its effects is, before any picture is opened. Raises GateMissing, ConsentMissing,
+    ModelError."""
+    if args.preset or args.effects or args.swapper or args.set or wanted.base is None:
+        effects = wanted.chain
+    else:
+        effects = effects_of(wanted.base)
+    silent = [] if args.i_have_consent else [name for name in wanted.photos if _consent_of(name, args, wanted) is None]
+    admit(effects, engine.registry, engine.networks, silent)
+
+
+def _consent_of(name: str, args: Namespace, wanted: Wanted) -> str | None:
+    """The statement about a source: this call's, or the recipe's for the files that it named."""
+    if args.i_have_consent:
+        return STATEMENT
+    said = {s.name: s.consent for s in wanted.base.sources} if wanted.base and not args.source else {}
+    return said.get(name)
 
 
 def _check_is_picture(engine: Engine, path: Path) -> None:
@@ -68,8 +90,8 @@ def _render_picture(args: Namespace, terminal: Terminal, engine: Engine, wanted:
         for remark in source.remarks:
             terminal.note(f"{source.name}: {remark.words}")
     recipe = Recipe(
-        made_with=f"Likeness {VERSION}", target=_input(target), looking=look,
-        sources=tuple(source_input(source, wanted, engine) for source in sources.values()),
+        made_with=f"Likeness {VERSION}", target=_input(target), looking=look, consent=people_consent(args, wanted),
+        sources=tuple(source_input(source, args, wanted, engine) for source in sources.values()),
         output=_output(wanted.base, args.output),
         covers=(*(wanted.base.covers if wanted.base else ()),
                 *boxes_of(args.cover, target.frame.width, target.frame.height)),
@@ -102,15 +124,19 @@ def _input(picture: Picture) -> Input:
     return input_of(picture.id, Path(picture.name).name, picture.path)
 
 
-def source_input(source: Source, wanted: Wanted, engine: Engine) -> SourceInput:
+def source_input(source: Source, args: Namespace, wanted: Wanted, engine: Engine) -> SourceInput:
     """A source as the recipe names it: its files, be they photos or clips."""
     photos = []
     for words in wanted.photos[source.name]:
         found = next((p.id for p, _ in source.photos if p.path == words.path), None)
         id = found or engine.source_pictures(words.path)[0]
         photos.append(Photo(**input_of(id, words.path.name, words.path).model_dump(), face=words.face))
-    said = {s.name: s.consent for s in wanted.base.sources} if wanted.base else {}
-    return SourceInput(name=source.name, photos=tuple(photos), consent=said.get(source.name))
+    return SourceInput(name=source.name, photos=tuple(photos), consent=_consent_of(source.name, args, wanted))
+
+
+def people_consent(args: Namespace, wanted: Wanted) -> str | None:
+    """The statement about those whom the target shows."""
+    return STATEMENT if args.i_have_consent else wanted.base.consent if wanted.base and args.target is None else None
 
 
 def _output(base: Recipe | None, output: Path) -> Output:

@@ -16,8 +16,9 @@ from typing import Any
 from models.errors import LikenessError
 from pipeline.data_folder import data_folder
 from pipeline.doctor import check_data_folder, examine
-from pipeline.engine import Engine
+from pipeline.models_folder import VARIABLE
 from studio.commands.arguments import PORT
+from studio.commands.engine import make_engine
 from studio.commands.faults import INTERRUPTED
 from studio.commands.password import read_password
 from studio.commands.terminal import Terminal
@@ -40,7 +41,9 @@ def serve(args: Namespace, terminal: Terminal) -> int:
     from studio.app import Start
     from studio.app import serve as serve_app
 
-    engine = Engine()
+    if args.models_dir is not None:
+        os.environ[VARIABLE] = str(args.models_dir.absolute())  # for the processes that render
+    engine = make_engine(args)
 
     def ready(start: Start) -> None:
         data: dict[str, Any] = {"address": address}

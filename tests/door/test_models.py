@@ -27,7 +27,7 @@ def shelf() -> Iterator[Shelf]:
 def known(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     made = catalogue(row("arc", "arcface", sha256=ARC, urls=[shelf.address], licence="X-1.0", commercial="no"),
                      row("ins", "inswapper", urls=[shelf.address], needs=["arc"]))
-    monkeypatch.setattr("studio.commands.models.whole_catalogue", lambda: made)
+    monkeypatch.setattr("pipeline.models_folder.whole_catalogue", lambda: made)
     return made
 
 

@@ -34,7 +34,7 @@ def test_a_name_that_is_taken_gets_a_number(recipe: Recipe) -> None:
 def test_nobody_gets_a_source_whose_use_is_not_permitted(recipe: Recipe) -> None:
     with pytest.raises(RecipeError) as caught:
         cast.choose(recipe, 1, UseSource(source="Bea"))
-    assert caught.value.code == "RECIPE.CONSENT"
+    assert caught.value.code == "CONSENT.MISSING"
     permitted = cast.state_consent(recipe, "Bea", "She said yes.")
     assert cast.choose(permitted, 1, UseSource(source="Bea")).cast == {1: UseSource(source="Bea")}
 
