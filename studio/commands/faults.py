@@ -14,6 +14,7 @@ from typing import Any
 
 from models.errors import Cancelled, LikenessError
 from pipeline.data_folder import data_folder
+from pipeline.gate import Refused
 from pipeline.rendering.doubts import Doubtful
 from pipeline.version import VERSION
 from studio.commands.terminal import Terminal
@@ -54,6 +55,8 @@ def report(error: BaseException, terminal: Terminal, *, data_dir: Path | None, d
             terminal.block(known.more)
     if isinstance(known, Doubtful):
         data["doubts"] = [asdict(doubt) for doubt in known.doubts]
+    if isinstance(known, Refused):
+        data["spans"] = [list(span) for span in known.spans]
     if terminal.as_json:
         terminal.answer({"error": data}, "")
     terminal.note(str(known))
