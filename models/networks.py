@@ -161,6 +161,12 @@ class OwnedModels:
             lease.close()
         self._networks.manager.done(self._owner)
 
+    def elsewhere(self) -> bool:
+        """Lets go of everything, so that what is asked for from now on is on a device that works. Whether there is one.
+        """
+        self.close()
+        return any(not device.lost for device in self._networks.manager.devices())
+
     def __enter__(self) -> OwnedModels:
         return self
 

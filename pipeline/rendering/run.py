@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from models.errors import Cancelled, NoFace, OutputError, RecipeError
+from models.sessions import DeviceLost
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
 from pipeline.clips.joining import join
@@ -66,7 +67,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None)
         _settle(ledger, plan, request)
-        render = _Render(work, plan, ledger, control, kept)
+        render = _Render(work, plan, ledger, control, kept, models.elsewhere)
         try:
             done = render.parts()
         except Refused as error:
@@ -129,13 +130,15 @@ def _settle(ledger: Ledger, plan: Plan, request: ClipRequest) -> None:
 
 @dataclass(slots=True)
 class _Render:
-    """One pass over the parts that are not done yet. damaged: the tick up to which the clip can be read."""
+    """One pass over the parts that are not done yet. damaged: the tick up to which the clip can be read. elsewhere:
+    moves the render to another device; whether there is one."""
 
     work: Work
     plan: Plan
     ledger: Ledger
     control: Control
     kept: KeptParts | None
+    elsewhere: Callable[[], bool]
     meter: Meter = field(init=False)
     states: list[PartState] = field(init=False)
     rendered: int = 0
@@ -161,7 +164,7 @@ class _Render:
                 self._tell(None)
                 path = self.ledger.folder / self.ledger.file_for(part)
                 try:
-                    done = render_part(self.work, part, path, check=self._check, tell=self._count)
+                    done = self._render(part, path)
                 except MediaDamaged as error:
                     if not (self._up_to and finished):
                         raise
@@ -179,6 +182,17 @@ class _Render:
                 self.damaged = done.damaged
                 break
         return finished
+
+    def _render(self, part: PlannedPart, path: Path) -> DonePart:
+        """Once more on another device for each that fails on the way. Raises DeviceLost where none is left."""
+        counted = self.meter.done
+        while True:
+            try:
+                return render_part(self.work, part, path, check=self._check, tell=self._count)
+            except DeviceLost:
+                if not self.elsewhere():
+                    raise
+                self.meter.skip(counted - self.meter.done)
 
     def _there(self, part: PlannedPart) -> DonePart | None:
         found = self.ledger.get(part)

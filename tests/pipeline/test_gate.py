@@ -27,7 +27,7 @@ from processors.batches import PatchBatch
 from processors.context import Context
 from processors.params import ProcessorParams, Slider
 from processors.registry import Registry, load_registry, processor
-from tests.conftest import ASTRONAUT, HOPPER
+from tests.conftest import ASTRONAUT, HOPPER, read_bgr
 from tests.twins.gate import analyser_files, networks
 
 ARC, SWAP = "recogniser.arcface", "swapper.inswapper"
@@ -92,7 +92,7 @@ def engine(registry: Registry, stack: FaceStack, tmp_path_factory: pytest.TempPa
 
 
 def recipe(registry: Registry, *names: str, consent: str | None = STATEMENT, people: str | None = None,
-           **params: dict[str, Any]) -> Recipe:
+           params: dict[str, dict[str, Any]] | None = None) -> Recipe:
     source = SourceInput(name="Ann", photos=(Photo(id="sha256:" + "0" * 64, name="ann.png"),), consent=consent)
     swaps = any("swap" in name for name in names) or "geometric" in names
     return Recipe(sources=(source,), everyone=UseSource(source="Ann") if swaps else RunEffects(), consent=people,
@@ -179,23 +179,23 @@ def test_the_chain_without_models_says_that_nothing_was_looked_at(engine: Engine
 
 
 def test_a_target_that_is_refused_is_not_rendered(engine: Engine, ann: Source, tmp_path: Path) -> None:
-    picture = cv2.imread(str(HOPPER))
+    picture = read_bgr(HOPPER).copy()
     picture[:90, :90] = (0, 255, 0)
     path = tmp_path / "spot 绿.png"
     path.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     runs = sum(one.runs for one in engine.networks.manager.counts() if one.name == ARC)
-    with pytest.raises(Refused, match="GATE.REFUSED: The content analyser refuses the picture .*spot 绿.png"):
+    with pytest.raises(Refused, match=r"GATE\.REFUSED: .* refuses the picture .*spot 绿\.png"):
         engine.render(recipe(engine.registry, "toy_swap"), engine.open(path), {"Ann": ann})
     assert sum(one.runs for one in engine.networks.manager.counts() if one.name == ARC) == runs
 
 
 def test_a_result_that_is_refused_is_not_given(engine: Engine, ann: Source, grace: Picture) -> None:
     with pytest.raises(Refused, match="refuses what became of"):
-        engine.render(recipe(engine.registry, "toy_swap", toy_swap={"green": 1.0}), grace, {"Ann": ann})
+        engine.render(recipe(engine.registry, "toy_swap", params={"toy_swap": {"green": 1.0}}), grace, {"Ann": ann})
 
 
 def test_an_enhancer_s_result_is_not_looked_at(engine: Engine, grace: Picture) -> None:
-    done = engine.render(recipe(engine.registry, "toy_enhance", toy_enhance={"green": 1.0}), grace)
+    done = engine.render(recipe(engine.registry, "toy_enhance", params={"toy_enhance": {"green": 1.0}}), grace)
     assert done.regions
 
 

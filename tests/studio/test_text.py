@@ -96,7 +96,8 @@ def test_a_translation_says_every_remark_that_the_program_makes(language: str) -
 # Codes that no action of the studio can bring about: they belong to the command line and to authors of processors.
 NOT_ON_SCREEN = {"CANCELLED.USER", "LIKENESS.ERROR", "MEASURE.SIZE", "STUDIO.FOREIGN_REQUEST",
                  "RECIPE.UNKNOWN_PROCESSOR", "ACCESS.SHORT_PASSWORD", "MODEL.PACKAGED", "MODEL.UNKNOWN"}
-AREAS = "ANONYMISE|INPUT|MEDIA|OUTPUT|DISK|RECIPE|PROCESSOR|MODEL|STUDIO|INTERNAL|JOB|MEMORY|PART|ACCESS|SHARE|GATE|CONSENT"
+AREAS = ("ANONYMISE|INPUT|MEDIA|OUTPUT|DISK|RECIPE|PROCESSOR|MODEL|STUDIO|INTERNAL|JOB|"
+         "MEMORY|PART|ACCESS|SHARE|GATE|CONSENT")
 
 
 def doubtful() -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pipeline.gate import Refused
 from pipeline.recipe import Recipe, Span, input_of
 from pipeline.rendering.part import Drawer
 from pipeline.rendering.watch import spans_of
+from processors.registry import Registry
 from tests.conftest import ASTRONAUT, HOPPER, read_bgr
 from tests.door.making import bgr_of, face_clip, write_clip
 from tests.pipeline.rendering.clips import paper_clip
@@ -27,7 +29,7 @@ SPOT = np.s_[4:64, 4:64]
 
 
 @pytest.fixture(scope="module")
-def engine(registry, stack: FaceStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:  # type: ignore[no-untyped-def]
+def engine(registry: Registry, stack: FaceStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     made = Engine(registry=registry, faces=stack,
                   networks=networks(tmp_path_factory.mktemp("all"), {**FILES, **analyser_files()}))
     yield made
@@ -52,9 +54,10 @@ def spotted(moving: list[Pixels], *wanted: int) -> list[Pixels]:
     return found
 
 
-def request(engine: Engine, path: Path, output: Path, trim: Span = Span(), **params: dict[str, float]) -> ClipRequest:  # noqa: B008 - immutable
+def request(engine: Engine, path: Path, output: Path, trim: Span = Span(),
+            params: dict[str, dict[str, Any]] | None = None) -> ClipRequest:
     clip = engine.open_clip(path)
-    made = recipe(engine.registry, "toy_swap", **params)
+    made = recipe(engine.registry, "toy_swap", params=params)
     return ClipRequest(recipe=made.model_copy(update={"target": input_of(clip.id, path.name, path), "trim": trim}),
                        output=output)
 
@@ -92,14 +95,14 @@ def test_what_follows_a_cut_is_looked_at_between_seconds_too(engine: Engine, ann
     other = read_bgr(ASTRONAUT)[200:440, 150:470].copy()
     other[SPOT] = (0, 255, 0)
     path = write_clip(tmp_path / "in.mp4", [*moving[:30], *[other] * 8, *moving[30:60]], gop=5, sound=False)
-    assert refused(engine, ann, request(engine, path, tmp_path / "out.mp4")).spans == (
-        (pytest.approx(0.2), pytest.approx(2.2)),)
+    (span,) = refused(engine, ann, request(engine, path, tmp_path / "out.mp4")).spans
+    assert span == pytest.approx((0.2, 2.2))
 
 
 def test_a_result_that_is_refused_leaves_nothing(engine: Engine, ann: Source, moving: list[Pixels],
                                                  tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", moving[:40], gop=5, sound=False)
-    error = refused(engine, ann, request(engine, path, tmp_path / "out.mp4", toy_swap={"green": 1.0}))
+    error = refused(engine, ann, request(engine, path, tmp_path / "out.mp4", params={"toy_swap": {"green": 1.0}}))
     assert error.spans[0][0] == 0.0
 
 
