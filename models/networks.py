@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,10 @@ from models.store import Store
 T = TypeVar("T")
 Build = Callable[[Lease, Mapping[str, Any]], T]
 """Makes what a family does with a network. Given: a lease on it, and the family's facts in the catalogue."""
+
+
+FRESH = 2.0
+"""Seconds for which a look into the folder is taken for true."""
 
 
 class Models(Protocol):
@@ -50,12 +55,14 @@ def missing(slot: str) -> ModelError:
 class Networks:
     """The files of a store, run by one session manager. Safe to share between threads; one of them serves a process.
 
-    store: None where there is no folder of models.
+    store: None where there is no folder of models. clock: seconds that only go forward.
     """
 
     store: Store | None = None
     manager: SessionManager = field(default_factory=SessionManager)
+    clock: Callable[[], float] = time.monotonic
     _paths: dict[str, Path] = field(default_factory=dict, init=False)
+    _there: tuple[float, frozenset[str]] | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def has(self, slot: str) -> bool:
@@ -64,6 +71,18 @@ class Networks:
         except ModelError:
             return False
         return True
+
+    def there(self) -> frozenset[str]:
+        """The slots of all models that are there, as of a moment ago: for screens, which ask often."""
+        with self._lock:
+            known = self._there
+        now = self.clock()
+        if known is not None and now - known[0] < FRESH:
+            return known[1]
+        found = frozenset(self.store.found()) if self.store is not None else frozenset[str]()
+        with self._lock:
+            self._there = now, found
+        return found
 
     def path(self, slot: str) -> Path:
         """The file in the place of a model. Raises ModelError: MODEL.MISSING, MODEL.CHECKSUM, MODEL.CONTRACT,
@@ -96,6 +115,7 @@ class Networks:
         """Files were added or taken away: the folder is looked through again."""
         with self._lock:
             self._paths.clear()
+            self._there = None
 
     def for_owner(self, owner: str, priority: Priority = Priority.RENDER) -> OwnedModels:
         """For one render or preview: all that it asks for is on one device."""

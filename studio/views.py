@@ -12,6 +12,7 @@ from pipeline.recipe import Effect, Looking, Recipe, SourceInput, params_of
 from processors.batches import Remark
 from processors.params import control_of
 from studio import clip_views, effects, example
+from studio.lacking import lacking
 from studio.project import Place, Project, short_of
 from studio.reload import saved_format
 from studio.session import TabSession
@@ -90,8 +91,8 @@ def chain(tab: TabSession) -> View:
         "preset": effects.preset_of(project.chain, tab.presets, registry),
         "presets": [{"name": p.name, "title": p.title, "help": p.help} for p in tab.presets],
         "effects": [_effect(tab, effect) for effect in project.chain],
-        "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role}
-                      for c in registry],
+        "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role,
+                       "lacks": lacking(c, c.Params(), tab.engine.networks)} for c in registry],
         "segment": clip_views.selected(tab.clip) if tab.screen == "clip" else None,
         "notices": _notices(project, "chain"),
     }
@@ -195,7 +196,8 @@ def _effect(tab: Project, effect: Effect) -> View:
     controls = [{"name": name, "value": getattr(values, name), **control_of(name, cls.Params)}
                 for name in cls.Params.model_fields]
     return {"id": effect.id, "processor": effect.processor, "title": cls.spec.title, "help": cls.spec.help,
-            "role": cls.spec.role, "on": effect.on, "controls": controls}
+            "role": cls.spec.role, "on": effect.on, "controls": controls,
+            "lacks": lacking(cls, values, tab.engine.networks)}
 
 
 def covers_of(recipe: Recipe) -> list[View]:
