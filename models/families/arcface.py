@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Embedding, Pixels
 from models.errors import ModelError
@@ -40,10 +41,13 @@ class ArcfaceRecogniser:
         if tuple(port.shape[1:]) != (3, SIDE, SIDE):
             raise ModelError(f"The model {self._lease.name} is no ArcFace.", subject=self._lease.name,
                              code="MODEL.CONTRACT", remedy="Choose w600k_r50.onnx.")
-        crops = [aligned(picture, face) for face in faces]
-        blob = cv2.dnn.blobFromImages(crops, 1 / HALF, (SIDE, SIDE), (HALF, HALF, HALF), swapRB=True)
-        found = np.asarray(self._lease.run({port.name: np.asarray(blob)})[0], np.float64)
+        found = self.describe([aligned(picture, face) for face in faces])
         return list(found / np.linalg.norm(found, axis=1, keepdims=True))
+
+    def describe(self, crops: Sequence[Pixels]) -> NDArray[np.float64]:
+        """(N, 512) as the network gives them, of any length, for aligned crops (see `aligned`): all in one run."""
+        blob = cv2.dnn.blobFromImages(crops, 1 / HALF, (SIDE, SIDE), (HALF, HALF, HALF), swapRB=True)
+        return np.asarray(self._lease.run_rows({self._lease.inputs[0].name: np.asarray(blob)}), np.float64)
 
 
 def aligned(picture: Pixels, face: Face) -> Pixels:

@@ -1,57 +1,90 @@
-"""InSwapper: a face of 128 x 128 with somebody else's identity, as the file inswapper_128 does it.
+"""InSwapper's own map: ArcFace's descriptors to the ones that the network was trained with. All else it shares with the
+other swappers (see `models.families.swappers`).
 
-In: `target`, (1, 3, 128, 128) float32, RGB, x / 255, aligned to the template `arcface_128`; `source`, (1, 512), an
-ArcFace descriptor through the map that the file carries as its last initializer, of length 1. Out: as `target`, 0..1.
+The file carries the map as its last initializer. It is read by itself, because the file is 550 MB and the map one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Embedding, Pixels
 from models.errors import ModelError
 from models.sessions import Lease
 
 SIDE = 128
+"""Pixels of its crop's side."""
+
+# Fields of ONNX's messages (onnx.proto): a model's graph, a graph's initializers.
+_GRAPH, _INITIALIZER = 7, 5
+# Protocol Buffers' ways to write a value; a group (3, 4) is in no ONNX file.
+_VARINT, _EIGHT, _LENGTH, _FOUR = 0, 1, 2, 5
 
 
-class Inswapper:
-    """The swapper on one leased model. Safe to share between threads."""
+def own_map(lease: Lease) -> NDArray[np.float32]:
+    """(512, 512). Raises ModelError MODEL.CONTRACT where the model's last initializer is none."""
+    import onnx
+    from onnx import numpy_helper
 
-    def __init__(self, lease: Lease) -> None:
-        self._lease = lease
+    last = _last_initializer(lease.source)
+    tensor = onnx.TensorProto.FromString(last) if last is not None else None
+    if tensor is None or list(tensor.dims) != [512, 512]:
+        raise ModelError(f"The model {lease.name} is no InSwapper: its last initializer is not 512 x 512.",
+                         subject=lease.name, code="MODEL.CONTRACT", remedy="Choose inswapper_128.onnx.")
+    return np.asarray(numpy_helper.to_array(tensor), np.float32)
 
-    @cached_property
-    def emap(self) -> NDArray[np.float32]:
-        """(512, 512): ArcFace's descriptors to the ones that this network was trained with."""
-        import onnx
-        from onnx import numpy_helper
 
-        source = self._lease.source
-        model = onnx.load_model_from_string(source) if isinstance(source, bytes) else onnx.load_model(str(source))
-        last = model.graph.initializer[-1] if model.graph.initializer else None
-        if last is None or list(last.dims) != [512, 512]:
-            raise ModelError(f"The model {self._lease.name} is no InSwapper: its last initializer is not 512 x 512.",
-                             subject=self._lease.name, code="MODEL.CONTRACT", remedy="Choose inswapper_128.onnx.")
-        return np.asarray(numpy_helper.to_array(last), np.float32)
+def _last_initializer(source: Path | bytes) -> bytes | None:
+    if isinstance(source, bytes):
+        return _last_in(memoryview(source))
+    with source.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped, \
+            memoryview(mapped) as view:
+        return _last_in(view)
 
-    def identity(self, embedding: Embedding) -> NDArray[np.float32]:
-        """(1, 512) float32, what the network takes for a source. embedding: (512,) of ArcFace, of any length above 0.
-        """
-        mapped = (embedding / np.linalg.norm(embedding)).astype(np.float32)[None] @ self.emap
-        return np.asarray(mapped / np.linalg.norm(mapped), np.float32)
 
-    def swap(self, crops: Sequence[Pixels], identity: NDArray[np.float32]) -> list[Pixels]:
-        """Each (128, 128, 3) BGR crop with the identity's face, in the crop's dtype (uint8, or float32 0..255)."""
-        return [self._swap(crop, identity) for crop in crops]
+def _last_in(model: memoryview) -> bytes | None:
+    found: bytes | None = None
+    for start, stop in _values(model, 0, len(model), _GRAPH):
+        place: tuple[int, int] | None = None
+        for place in _values(model, start, stop, _INITIALIZER):  # noqa: B007 - the last one is wanted
+            pass
+        found = bytes(model[place[0]:place[1]]) if place is not None else None
+    return found
 
-    def _swap(self, crop: Pixels, identity: NDArray[np.float32]) -> Pixels:
-        target = cv2.dnn.blobFromImage(crop, 1 / 255, (SIDE, SIDE), swapRB=True)
-        made = self._lease.run({"target": np.asarray(target), "source": identity})[0][0]
-        levels = np.clip(cv2.merge(made[::-1]), 0, 1) * np.float32(255)
-        return np.ascontiguousarray(np.rint(levels) if crop.dtype == np.uint8 else levels, crop.dtype)
+
+def _values(data: memoryview, at: int, stop: int, wanted: int) -> Iterator[tuple[int, int]]:
+    """Where the values of one field begin and end, in their order; all others are stepped over, not read."""
+    while at < stop:
+        key, at = _number(data, at)
+        kind, end = key & 7, at
+        if kind == _LENGTH:
+            length, at = _number(data, at)
+            end = at + length
+        elif kind == _VARINT:
+            _, end = _number(data, at)
+        elif kind in (_EIGHT, _FOUR):
+            end = at + (8 if kind == _EIGHT else 4)
+        else:
+            return
+        if end > stop:  # the file breaks off
+            return
+        if key >> 3 == wanted and kind == _LENGTH:
+            yield at, end
+        at = end
+
+
+def _number(data: memoryview, at: int) -> tuple[int, int]:
+    """A whole number, seven bits a byte, the lowest first; and where it ends."""
+    value, shift = 0, 0
+    while at < len(data):
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            break
+    return value, at

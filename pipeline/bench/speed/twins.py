@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Pixels, Points
+from models.catalogue import whole_catalogue
 from models.face import Box, Face, five_points
 from models.families.arcface import ArcfaceRecogniser
-from models.families.inswapper import SIDE, Inswapper
+from models.families.inswapper import SIDE
 from models.families.scrfd import SIZE, ScrfdDetector
+from models.families.swappers import CropSwapper, Identity
 from models.geometry import similarity, transform
 from models.interfaces import Detection, FaceStack
 from models.sessions import SessionManager
@@ -85,8 +87,10 @@ def twin_stack(sessions: SessionManager, twins: Twins) -> FaceStack:
 
 def twin_swapper(sessions: SessionManager, twins: Twins, identity: NDArray[np.float64]) -> type[Processor]:
     """A swapper on the twin of inswapper_128, for a registry of the bench's own. identity: a descriptor."""
-    network = Inswapper(sessions.lease(twins.swapper, name="twin of inswapper_128"))
-    source = network.identity(identity)
+    catalogue = whole_catalogue()
+    facts = catalogue.family_of(catalogue.row("swapper.inswapper")).facts
+    network = CropSwapper(sessions.lease(twins.swapper, name="twin of inswapper_128"), facts)
+    source = network.sources([Identity(identity)])
     points = tuple((float(x), float(y)) for x, y in ARCFACE_128)
 
     @processor(SWAPPER, title="Twin of a swapper", role="swapper", version="1.0")
@@ -98,7 +102,7 @@ def twin_swapper(sessions: SessionManager, twins: Twins, identity: NDArray[np.fl
 
         def process(self, batch: PatchBatch, params: ProcessorParams, ctx: Context) -> PatchBatch:
             ctx.check()
-            made = network.swap([patch.pixels for patch in batch], source)
+            made = network.swap([patch.pixels for patch in batch], np.repeat(source, len(batch), axis=0))
             return tuple(replace(patch, pixels=pixels) for patch, pixels in zip(batch, made, strict=True))
 
     return TwinSwap

@@ -33,16 +33,16 @@ def names(families: list[Family]) -> list[str]:
 @pytest.mark.parametrize("family", SWAPPERS, ids=names(SWAPPERS))
 def test_a_swapper_swaps_by_the_catalogue_s_facts(family: Family, tmp_path: Path) -> None:
     size = family.facts["size"]
-    graph = echo(size, source=family.contract.inputs["source"])
+    graph = echo(size, source=family.contract.inputs["source"], mapped=family.facts["source"]["kind"] == "mapped")
     (tmp_path / "twin.onnx").write_bytes(graph)
     assert family.contract.difference(inspect(tmp_path / "twin.onnx")) is None
-    swapper = CropSwapper(SessionManager().lease(graph, name="twin"), family.facts, lambda given: given)
+    swapper = CropSwapper(SessionManager().lease(graph, name="twin"), family.facts)
     crop = np.random.default_rng(1).integers(0, 256, (size, size, 3)).astype(np.uint8)
     own = swapper.picture
     picture = None if own is None else np.full((own.size, own.size, 3), 127.5, np.float32)
-    source = swapper.source(Identity(np.ones(512), picture))
+    source = swapper.sources([Identity(np.ones(512), picture)], convert=lambda given: given)
     assert source.shape == tuple(1 if n == "N" else n for n in family.contract.inputs["source"])
-    made, = swapper.swap([crop], [np.zeros_like(source)])
+    made, = swapper.swap([crop], np.zeros_like(source))
     assert made.shape == crop.shape
     centre = (made.astype(float) - crop).mean()
     if "out_mean" in family.facts or "mean" not in family.facts:
@@ -70,7 +70,8 @@ def test_what_a_swapper_needs_beside_it_is_of_the_right_kind() -> None:
             continue
         roles = {found.family_of(found.row(slot)).role for slot in row.needs}
         kind = family.facts["source"]["kind"]
-        assert roles == {"picture": set(), "descriptor": {"recogniser"}, "converted": {"recogniser", "converter"}}[kind]
+        assert roles == {"picture": set(), "descriptor": {"recogniser"}, "mapped": {"recogniser"},
+                         "converted": {"recogniser", "converter"}}[kind]
 
 
 def test_mattes_upscalers_and_masks_have_facts_that_their_code_reads() -> None:

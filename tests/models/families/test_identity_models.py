@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 
 from models.arrays import Pixels
+from models.catalogue import whole_catalogue
 from models.errors import ModelError
 from models.face import Face, five_points
 from models.families.arcface import ArcfaceRecogniser, aligned
 from models.families.insightface_library import library_recogniser, library_swapper
-from models.families.inswapper import Inswapper
+from models.families.inswapper import own_map
+from models.families.swappers import CropSwapper, Identity
 from models.geometry import similarity
 from models.sessions import SessionManager
 from models.templates import ARCFACE_112, ARCFACE_128
 from models.twins import zero_recogniser, zero_swapper
 from tests.twins import echoing_recogniser, mixing_swapper
+
+FACTS = next(family.facts for family in whole_catalogue().family if family.name == "inswapper")
 
 
 @pytest.fixture
@@ -65,8 +69,8 @@ def test_descriptors_are_those_of_insightface(astronaut: Pixels, astronaut_face:
 
 
 def test_an_identity_goes_through_the_map_and_has_length_one(descriptor: np.ndarray) -> None:
-    swapper = Inswapper(SessionManager().lease(mixing_swapper(), name="twin"))
-    identity = swapper.identity(descriptor)
+    swapper = CropSwapper(SessionManager().lease(mixing_swapper(), name="twin"), FACTS)
+    identity = swapper.sources([Identity(descriptor)])
     assert identity.shape == (1, 512)
     assert identity.dtype == np.float32
     assert np.allclose(identity[0], descriptor[::-1] / np.linalg.norm(descriptor), atol=1e-6)
@@ -77,8 +81,8 @@ def test_a_swap_keeps_colours_apart_and_the_crops_kind(dtype: type, astronaut: P
     crop: Pixels = np.ascontiguousarray(astronaut[40:168, 160:288]).astype(dtype)
     shift = np.zeros(512)
     shift[-3:] = (-12, 4, 3)  # blue, green, red, because the map turns them round
-    swapper = Inswapper(SessionManager().lease(mixing_swapper(), name="twin"))
-    made, = swapper.swap([crop], swapper.identity(shift))
+    swapper = CropSwapper(SessionManager().lease(mixing_swapper(), name="twin"), FACTS)
+    made, = swapper.swap([crop], swapper.sources([Identity(shift)]))
     added = shift[-3:] / np.linalg.norm(shift) * 255
     wanted = np.clip(crop + added, 0, 255)
     assert made.dtype == dtype
@@ -99,17 +103,33 @@ def test_swapped_pixels_are_those_of_insightface(astronaut: Pixels, astronaut_fa
             SimpleNamespace(normed_embedding=np.float32(descriptor / np.linalg.norm(descriptor))), paste_back=False)
     ours_matrix = similarity(five, ARCFACE_128 * 128)
     assert np.allclose(matrix, ours_matrix, atol=1e-3)
-    swapper = Inswapper(manager.lease(path, name="twin"))
-    made, = swapper.swap([cv2.warpAffine(astronaut, matrix, (128, 128))], swapper.identity(descriptor))
+    swapper = CropSwapper(manager.lease(path, name="twin"), FACTS)
+    made, = swapper.swap([cv2.warpAffine(astronaut, matrix, (128, 128))], swapper.sources([Identity(descriptor)]))
     difference = made.astype(int) - theirs  # it cuts levels off where ours rounds
     assert set(np.unique(difference)) <= {0, 1}
 
 
-def test_another_kind_of_model_is_refused(astronaut: Pixels, astronaut_face: Face, descriptor: np.ndarray) -> None:
+def test_another_kind_of_model_is_refused(astronaut: Pixels, astronaut_face: Face) -> None:
     manager = SessionManager()
     recogniser = ArcfaceRecogniser(manager.lease(zero_swapper(), name="wrong.onnx"))
-    swapper = Inswapper(manager.lease(zero_recogniser(), name="wrong.onnx"))
-    for work in (lambda: recogniser.embed(astronaut, [astronaut_face]), lambda: [swapper.identity(descriptor)]):
+    wrong = manager.lease(zero_recogniser(), name="wrong.onnx")
+    for work in (lambda: recogniser.embed(astronaut, [astronaut_face]), lambda: [CropSwapper(wrong, FACTS)]):
         with pytest.raises(ModelError, match=r"wrong\.onnx") as raised:
             work()
         assert raised.value.code == "MODEL.CONTRACT"
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_the_map_is_read_out_of_the_file_without_the_rest_of_it(as_file: bool, tmp_path: Path) -> None:
+    source: Path | bytes = mixing_swapper()
+    if as_file:
+        (tmp_path / "s.onnx").write_bytes(mixing_swapper())
+        source = tmp_path / "s.onnx"
+    assert np.array_equal(own_map(SessionManager().lease(source, name="twin")), np.eye(512)[::-1])
+
+
+def test_a_file_that_breaks_off_has_no_map() -> None:
+    whole = mixing_swapper()
+    for stop in (0, 1, 40, len(whole) // 2):
+        with pytest.raises(ModelError, match=r"MODEL\.CONTRACT"):
+            own_map(SessionManager().lease(whole[:stop], name="twin"))

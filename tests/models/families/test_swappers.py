@@ -22,8 +22,9 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 DESCRIPTOR = {"kind": "descriptor"}
 
 
-def echo(size: int, rows: int | str = 1, source: tuple[int | str, ...] = ("N", 512)) -> bytes:
-    """Gives the target back, plus the source's first three numbers on its three planes."""
+def echo(size: int, rows: int | str = 1, source: tuple[int | str, ...] = ("N", 512), mapped: bool = False) -> bytes:
+    """Gives the target back, plus the source's first three numbers on its three planes. mapped: with a map in it that
+    turns descriptors round."""
     graph = Graph()
     shape = (rows, 3, size, size)
     target = graph.input("target", shape)
@@ -34,13 +35,14 @@ def echo(size: int, rows: int | str = 1, source: tuple[int | str, ...] = ("N", 5
         first = graph.op("Slice", given_source, *(graph.constant([n]) for n in (0, 3, 1, 1)))
         colour = graph.op("Reshape", first, graph.constant([0, 3, 1, 1]))
     graph.output(graph.op("Add", target, colour), "output", shape)
+    if mapped:
+        graph.constant(np.eye(512)[::-1], "emap")
     return graph.serialised()
 
 
-def swapper(graph: bytes, facts: dict[str, Any], rows: bool = False, convert: Any = None,
-            ) -> tuple[CropSwapper, SessionManager]:
+def swapper(graph: bytes, facts: dict[str, Any], rows: bool = False) -> tuple[CropSwapper, SessionManager]:
     manager = SessionManager()
-    return CropSwapper(manager.lease(graph, name="twin", rows=rows), facts, convert), manager
+    return CropSwapper(manager.lease(graph, name="twin", rows=rows), facts), manager
 
 
 def facts(size: int = 64, source: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -60,7 +62,7 @@ ZERO = np.zeros((1, 512), np.float32)
 def test_a_crop_comes_back_as_it_went_in(kind: type, colour: str, numbers: dict[str, Any]) -> None:
     twin, _ = swapper(echo(64), facts(colour=colour, **numbers))
     crop = picture(64, kind)
-    made, = twin.swap([crop], [ZERO])
+    made, = twin.swap([crop], ZERO)
     assert made.dtype == kind
     assert made.flags.c_contiguous
     assert np.abs(made.astype(float) - crop).max() < (0.5 if kind == np.uint8 else 1e-4)
@@ -71,7 +73,7 @@ def test_the_first_plane_is_the_colour_that_the_catalogue_names(colour: str, cha
     twin, _ = swapper(echo(64), facts(colour=colour))
     source = ZERO.copy()
     source[0, 0] = 0.25
-    made, = twin.swap([np.full((64, 64, 3), 100, np.uint8)], [source])
+    made, = twin.swap([np.full((64, 64, 3), 100, np.uint8)], source)
     wanted = np.full(3, 100)
     wanted[channel] = round(100 + 0.25 * 255)
     assert np.array_equal(made[5, 7], wanted)
@@ -91,7 +93,7 @@ def test_numbers_go_in_as_the_catalogue_says_for_each_colour() -> None:
 
 def test_pixel_boost_is_one_batch_and_every_pixel_is_swapped() -> None:
     twin, manager = swapper(echo(32), facts(32), rows=True)
-    sources = [np.full((1, 512), value, np.float32) for value in (0.1, 0.2)]
+    sources = np.repeat(np.array([[0.1], [0.2]], np.float32), 512, axis=1)
     crops = [np.full((128, 128, 3), 50, np.uint8), np.full((32, 32, 3), 50, np.uint8)]
     made = twin.swap(crops, sources)
     assert [one.shape for one in made] == [(128, 128, 3), (32, 32, 3)]
@@ -103,7 +105,7 @@ def test_a_network_for_one_row_swaps_the_same_one_by_one() -> None:
     crop = picture(128)
     batched, _ = swapper(echo(32), facts(32), rows=True)
     single, manager = swapper(echo(32), facts(32))
-    assert np.array_equal(batched.swap([crop], [ZERO])[0], single.swap([crop], [ZERO])[0])
+    assert np.array_equal(batched.swap([crop], ZERO)[0], single.swap([crop], ZERO)[0])
     assert manager.counts()[0].batches == {1: 16}
 
 
@@ -125,47 +127,53 @@ def descriptor() -> np.ndarray:
 
 def test_a_descriptor_goes_in_with_length_one(descriptor: np.ndarray) -> None:
     twin, _ = swapper(echo(64), facts())
-    assert np.allclose(twin.source(Identity(descriptor))[0], descriptor / np.linalg.norm(descriptor), atol=1e-6)
+    assert np.allclose(twin.sources([Identity(descriptor)])[0], descriptor / np.linalg.norm(descriptor), atol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "unit"), [("mapped", True), ("converted", True), ("converted", False)])
-def test_a_descriptor_is_turned_into_the_network_s_own(descriptor: np.ndarray, kind: str, unit: bool) -> None:
+def test_a_descriptor_goes_through_the_map_that_the_file_carries(descriptor: np.ndarray) -> None:
+    twin, _ = swapper(echo(64, mapped=True), facts(source={"kind": "mapped"}))
+    found = twin.sources([Identity(descriptor)])
+    assert np.allclose(found[0], descriptor[::-1] / np.linalg.norm(descriptor), atol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [True, False])
+def test_descriptors_are_turned_into_the_network_s_own_as_they_came(descriptor: np.ndarray, unit: bool) -> None:
     seen = []
 
     def convert(given: np.ndarray) -> np.ndarray:
         seen.append(given)
         return given[:, ::-1] * 2
 
-    twin, _ = swapper(echo(64), facts(source={"kind": kind, "unit": unit}), convert=convert)
-    found = twin.source(Identity(descriptor))
-    whole = descriptor / np.linalg.norm(descriptor) if kind == "mapped" else descriptor
-    assert np.allclose(seen[0], whole[None], atol=1e-5), "a map wants length 1, a network the descriptor as it came"
-    wanted = whole[::-1] * 2
+    twin, _ = swapper(echo(64), facts(source={"kind": "converted", "unit": unit}))
+    found = twin.sources([Identity(descriptor), Identity(-descriptor)], convert=convert)
+    assert np.allclose(seen[0], [descriptor, -descriptor], atol=1e-5), "both in one go"
+    wanted = descriptor[::-1] * 2
     assert np.allclose(found[0], wanted / np.linalg.norm(wanted) if unit else wanted, atol=1e-5)
+    assert np.allclose(found[1], -found[0])
     with pytest.raises(ModelError, match=r"MODEL\.CONTRACT"):
-        swapper(echo(64), facts(source={"kind": kind}))
+        twin.sources([Identity(descriptor)])
 
 
 def test_a_picture_goes_in_by_facts_of_its_own() -> None:
     own = {"size": 16, "template": "arcface_112_v2", **HALF}
     twin, _ = swapper(echo(64, source=("N", 3, 16, 16)), facts(source={"kind": "picture", "picture": own}))
-    found = twin.source(Identity(np.zeros(512), np.full((16, 16, 3), (0, 0, 255), np.uint8)))
+    found = twin.sources([Identity(np.zeros(512), np.full((16, 16, 3), (0, 0, 255), np.uint8))])
     assert found.shape == (1, 3, 16, 16)
     assert found[0, :, 3, 3].tolist() == [1.0, -1.0, -1.0]
     with pytest.raises(ValueError, match="picture"):
-        twin.source(Identity(np.zeros(512)))
+        twin.sources([Identity(np.zeros(512))])
 
 
 @pytest.mark.parametrize(("weight", "share"), [(0.0, STRONGEST), (0.25, STRONGEST / 2), (0.5, 0.0), (1.0, -STRONGEST)])
-@pytest.mark.parametrize("mixes", ["unit", "raw", "no"])
-def test_a_weight_mixes_the_target_s_identity_in_or_pushes_away_from_it(descriptor: np.ndarray, weight: float,
-                                                                        share: float, mixes: str) -> None:
-    twin, _ = swapper(echo(64), facts(source={"kind": "descriptor", "mixes": mixes}))
+@pytest.mark.parametrize("kind", ["descriptor", "mapped"])
+def test_a_weight_mixes_the_target_in_or_pushes_away_from_it_in_the_network_s_own_numbers(
+        descriptor: np.ndarray, weight: float, share: float, kind: str) -> None:
+    twin, _ = swapper(echo(64, mapped=kind == "mapped"), facts(source={"kind": kind}))
     target = np.random.default_rng(9).standard_normal(512) * 5
-    own = descriptor / np.linalg.norm(descriptor)
-    other = target if mixes == "raw" else target / np.linalg.norm(target)
-    wanted = own if mixes == "no" else own * (1 - share) + other * share
-    assert np.allclose(twin.source(Identity(descriptor), target, weight)[0], wanted, atol=1e-5)
+    own, other = (whole / np.linalg.norm(whole) for whole in (descriptor, target))
+    wanted = own * (1 - share) + other * share
+    found = twin.sources([Identity(descriptor)], [target], weight)[0]
+    assert np.allclose(found, wanted[::-1] if kind == "mapped" else wanted, atol=1e-5)
 
 
 def test_facts_that_are_none_are_refused() -> None:
