@@ -80,7 +80,8 @@ class CatalogueRow:
     what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it.
     commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran a published
     network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those
-    that want it.
+    that want it. half: it may run in half precision, on devices that are made for it and after a comparison (see
+    `models.sessions.halves`).
     """
 
     slot: str
@@ -100,6 +101,7 @@ class CatalogueRow:
     needed: bool = False
     needs: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
+    half: bool = False
 
     def __post_init__(self) -> None:
         if bool(self.package) == bool(self.urls):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from pathlib import Path
 from typing import Any
 
 FATAL = 4
@@ -77,7 +78,21 @@ def quiet_runtime() -> Any:
     return onnxruntime
 
 
-def _try(runtime: Any, name: str, network: bytes) -> Provider:
+def plain_session(source: Path | bytes, providers: Sequence[str] = ("CPUExecutionProvider",),
+                  runtime: Callable[[], Any] = quiet_runtime) -> Any:
+    """A session as people make them, with ONNX Runtime's own settings: what the bench compares with. Nothing else uses
+    it: such runs are neither counted nor put together, and their threads take the cores from everybody."""
+    with redirect_stdout(io.StringIO()):
+        return runtime().InferenceSession(source if isinstance(source, bytes) else str(source),
+                                          providers=list(providers))
+
+
+def works_on(runtime: Any, name: str, provider: Any) -> bool:
+    """Whether a tiny network really runs on a provider with these options (a name and a dictionary)."""
+    return _try(runtime, name, tiny_network(), provider).works
+
+
+def _try(runtime: Any, name: str, network: bytes, provider: Any = None) -> Provider:
     import numpy as np
 
     options = runtime.SessionOptions()
@@ -85,7 +100,7 @@ def _try(runtime: Any, name: str, network: bytes) -> Provider:
     try:
         # On the way to the CPU it prints a banner on stdout, where nothing but the answer may stand.
         with redirect_stdout(io.StringIO()):
-            session = runtime.InferenceSession(network, options, providers=[name])
+            session = runtime.InferenceSession(network, options, providers=[provider or name])
         used = session.get_providers()
         if name not in used:
             return Provider(name, False, f"it fell back to {', '.join(used)}")

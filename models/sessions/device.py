@@ -7,25 +7,44 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from models.errors import LikenessError
 from models.sessions.model import Model
 from models.sessions.ports import CPU, DeviceCounts
-from models.sessions.requests import Feeds, Made, Request, Turns, apart, pack, together
+from models.sessions.requests import Feeds, Request, Turns, apart, pack, together
 from models.sessions.trouble import DeviceLost, OutOfMemory, closed, failed, is_loss, is_memory
+
+
+@dataclass(frozen=True, slots=True)
+class Cuda:
+    """What may be done on a CUDA device beside running. number: CUDA's own. card: its name. graphs: shapes that come
+    again are played as one graph. halves: models that are leased with `half` run in half precision. tensorrt: engines
+    are built, in processes of their own. kept: the folder for what is made for this card and this version of the
+    runtime; None: nothing is kept, and no engine is built."""
+
+    number: int = 0
+    card: str = ""
+    graphs: bool = True
+    halves: bool = True
+    tensorrt: bool = False
+    kept: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:
     """A place where sessions run. providers: ONNX Runtime's, in order of preference, each a name or a name with its
     options (`("CUDAExecutionProvider", {"device_id": 1})`). budget: bytes of models that may be loaded at once (None:
-    no bound); a model that runs is never let go of. streams: runs at the same time."""
+    no bound); a model that runs is never let go of. streams: runs at the same time. spare: only taken where no other
+    works. cuda: for a CUDA device, what may be done there; None: sessions run as they are."""
 
     name: str = "cpu"
     providers: tuple[str | tuple[str, dict[str, Any]], ...] = (CPU,)
     budget: int | None = None
     streams: int = 2
+    spare: bool = False
+    cuda: Cuda | None = None
 
 
 class Device:
@@ -49,7 +68,7 @@ class Device:
 
     # What is asked of it
 
-    def run(self, request: Request) -> Made:
+    def run(self, request: Request) -> Any:
         """The request's outcome, once it is there. Raises LikenessError."""
         request.number = next(self._numbers)
         with self._lock:
@@ -112,7 +131,7 @@ class Device:
         if not requests:
             return
         try:
-            made = self._made(requests[0].model, together(requests), requests[0].outputs)
+            made = self._made(requests[0].model, together(requests), requests[0].outputs, requests[0].keep)
             for request, part in zip(requests, apart(made, requests), strict=True):
                 request.future.set_result(part)
         except LikenessError as error:
@@ -129,15 +148,17 @@ class Device:
 
     def _alone(self, request: Request) -> None:
         try:
-            request.future.set_result(self._made(request.model, request.feeds, request.outputs))
+            request.future.set_result(self._made(request.model, request.feeds, request.outputs, request.keep))
         except BaseException as error:
             request.future.set_exception(error)
 
-    def _made(self, model: Model, feeds: Feeds, outputs: Sequence[str] | None) -> Made:
+    def _made(self, model: Model, feeds: Feeds, outputs: Sequence[str] | None, keep: bool) -> Any:
         model.begin(1)
         try:
             session = self.session(model)
             try:
+                if keep:
+                    return model.run_kept(session, feeds, outputs, lambda: self._let_go_of_one(model))
                 return model.run_in_pieces(session, feeds, outputs, lambda: self._let_go_of_one(model))
             except Exception as error:  # of the runtime's own kinds
                 self.lost = self.lost or is_loss(error)

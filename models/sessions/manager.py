@@ -21,9 +21,12 @@ from models.errors import ModelError
 from models.runtime import FATAL, quiet_runtime
 from models.sessions.axis import with_free_axis
 from models.sessions.device import Device, DeviceSpec
+from models.sessions.engines import Engines
+from models.sessions.making import Provider, cuda_session
 from models.sessions.model import Model
 from models.sessions.ports import CPU, Counts, DeviceCounts, Port, Priority
 from models.sessions.requests import Made, Request
+from models.sessions.tensors import Array, DeviceArray
 from models.sessions.trouble import closed
 
 
@@ -39,20 +42,21 @@ class SessionManager:
 
     devices: where they run; those that are alike get the work of different owners. threads: for one run on a CPU, never
     more than there are cores (measured: eight on two cores are twelve times slower). runtime: makes the onnxruntime
-    module, for tests.
+    module, engines: builds TensorRT's; both for tests.
     """
 
     def __init__(self, devices: Sequence[DeviceSpec] = (DeviceSpec(),), *, threads: int | None = None,
-                 runtime: Callable[[], Any] = quiet_runtime) -> None:
+                 runtime: Callable[[], Any] = quiet_runtime, engines: Engines | None = None) -> None:
         self.threads = min(threads or cores(), cores())
         self._runtime = runtime
         self._devices = [Device(spec) for spec in devices]
+        self._engines = Engines() if engines is None else engines
         self._models: dict[Hashable, tuple[Device, Model]] = {}
         self._lock = threading.Lock()
         self._closed = False
 
     def lease(self, source: Path | bytes, *, name: str, owner: str = "", priority: Priority = Priority.RENDER,
-              rows: bool = False) -> Lease:
+              rows: bool = False, half: bool = False) -> Lease:
         """A handle on the model in a file, or in a serialised graph. Nothing is read before its first use.
 
         name: for messages and counts. The same file (path, size and time of change) or the same bytes are one model on
@@ -60,23 +64,27 @@ class SessionManager:
         model makes the next one finds there; and those of one priority are served in turn.
         rows: a network for one row is made to take several, where that changes no answer (see `axis`); it costs a few
         runs when it is loaded.
+        half: half precision is allowed for it (the catalogue's `half`): on a CUDA device it is used where the answers
+        on a probe stay the same (see `halves`); it costs a conversion when it is loaded.
         Raises ModelError: MODEL.MISSING where there is no such file, MODEL.CLOSED, DEVICE.LOST where no device is left.
         """
-        key = (_key(source, name), rows)
+        key = (_key(source, name), rows, half)
         with self._lock:
             if self._closed:
                 raise closed(name)
             device = self._place(owner)
             found = self._models.get((device.spec.name, key))
             if found is None:
-                model = Model(source, name, device.spec.name, lambda wanted: self._make(wanted, device.spec, rows),
+                model = Model(source, name, device.spec.name,
+                              lambda wanted: self._make(wanted, device.spec, rows, half, model.renew),
                               tuple(one if isinstance(one, str) else one[0] for one in device.spec.providers))
                 found = self._models[device.spec.name, key] = (device, model)
                 device.add(model)
         return Lease(*found, owner, priority)
 
     def _place(self, owner: str) -> Device:
-        """The device of an owner: the one that it has, while that works; else the one with the fewest owners."""
+        """The device of an owner: the one that it has, while that works; else the one with the fewest owners, a spare
+        one last."""
         working = [device for device in self._devices if not device.lost]
         for device in self._devices:
             if owner in device.owners:
@@ -86,7 +94,7 @@ class SessionManager:
         if not working:
             raise ModelError("No device works any more.", subject=self._devices[0].spec.name, code="DEVICE.LOST",
                              remedy="Start Likeness again; if it happens again, see the driver.")
-        device = min(working, key=lambda one: len(one.owners))
+        device = min(working, key=lambda one: (one.spec.spare, len(one.owners)))
         device.owners.add(owner)
         return device
 
@@ -114,6 +122,7 @@ class SessionManager:
         """Lets go of every session; runs that are under way end first, later ones raise MODEL.CLOSED."""
         with self._lock:
             self._closed = True
+        self._engines.close()
         for device in self._devices:
             device.close()
 
@@ -124,13 +133,15 @@ class SessionManager:
                  trace: TracebackType | None) -> None:
         self.close()
 
-    def _make(self, source: Path | bytes, spec: DeviceSpec, rows: bool) -> Any:
+    def _make(self, source: Path | bytes, spec: DeviceSpec, rows: bool, half: bool, renew: Callable[[], None]) -> Any:
         if rows:
-            cpu = DeviceSpec()
-            source = with_free_axis(source, lambda graph: self._session(graph, cpu)) or source
-        return self._session(source, spec)
+            source = with_free_axis(source, lambda graph: self._session(graph, (CPU,))) or source
+        if spec.cuda is None:
+            return self._session(source, spec.providers)
+        return cuda_session(source, spec, spec.cuda, runtime=self._runtime(), make=self._session, half=half,
+                            engines=self._engines, renew=renew)
 
-    def _session(self, source: Path | bytes, spec: DeviceSpec) -> Any:
+    def _session(self, source: Path | bytes, providers: tuple[Provider, ...]) -> Any:
         runtime = self._runtime()
         options = runtime.SessionOptions()
         options.log_severity_level = FATAL
@@ -141,11 +152,11 @@ class SessionManager:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.add_session_config_entry("session.inter_op.allow_spinning", "0")
         # On its way from another provider to the CPU it prints a banner on stdout, where only answers may stand.
-        loud = spec.providers != (CPU,)
+        loud = providers != (CPU,)
         quiet: AbstractContextManager[object] = redirect_stdout(io.StringIO()) if loud else nullcontext()
         with quiet:
             return runtime.InferenceSession(source if isinstance(source, bytes) else str(source), options,
-                                            providers=list(spec.providers))
+                                            providers=list(providers))
 
 
 class Lease:
@@ -188,14 +199,23 @@ class Lease:
         self._session()
         return self._model.packs
 
-    def run(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Made:
-        """One run, now or in its turn. feeds: by input name. outputs: names, in the wanted order (None: all, in the
-        network's own). Requests of others may go along in one run; where memory is short, the rows go in several.
+    def run(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Made:
+        """One run, now or in its turn. feeds: by input name, from the machine's memory or from where another lease kept
+        them. outputs: names, in the wanted order (None: all, in the network's own). Requests of others may go along in
+        one run; where memory is short, the rows go in several.
 
         Raises ModelError: MODEL.UNREADABLE where the file is no model that can be loaded, MODEL.FAILED where the run
         fails, DEVICE.OUT_OF_MEMORY where not even one row fits, DEVICE.LOST, MODEL.CLOSED.
         """
-        return self._device.run(self._request(feeds, outputs))
+        made: Made = self._device.run(self._request(feeds, outputs))
+        return made
+
+    def run_kept(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[DeviceArray]:
+        """The same, but its answers stay on the device, for a lease of the same owner to go on with: nothing is copied
+        in between. Such a run is not put together with others'. On a CPU the arrays are simply there. Raises as
+        `run`."""
+        kept: list[DeviceArray] = self._device.run(self._request(feeds, outputs, keep=True))
+        return kept
 
     def run_rows(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         """The network's first answer for any number of rows, (N, …), whether or not it takes more than one: in one run,
@@ -208,17 +228,25 @@ class Lease:
                                 for name, array in feeds.items()}) for row in range(rows)]
         return np.concatenate([one.result()[0] for one in waiting])
 
-    def submit(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None = None) -> Future[Made]:
-        """The same without waiting: for several at once, which then go together where the network allows it."""
-        request = self._request(feeds, outputs)
+    def submit(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Future[Made]:
+        """`run` without waiting: for several at once, which then go together where the network allows it."""
+        return self._submitted(self._request(feeds, outputs))
+
+    def submit_kept(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None,
+                    ) -> Future[list[DeviceArray]]:
+        """`run_kept` without waiting."""
+        return self._submitted(self._request(feeds, outputs, keep=True))
+
+    def _submitted(self, request: Request) -> Future[Any]:
         self._device.submit(request)
         return request.future
 
-    def _request(self, feeds: Mapping[str, NDArray[Any]], outputs: Sequence[str] | None) -> Request:
+    def _request(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None, *, keep: bool = False) -> Request:
         if not self._open:
             raise closed(self.name)
         self._model.asked_for()
-        return Request(self._model, feeds, None if outputs is None else tuple(outputs), self._priority, self._owner)
+        return Request(self._model, feeds, None if outputs is None else tuple(outputs), self._priority, self._owner,
+                       keep=keep)
 
     def adapter(self) -> SessionAdapter:
         """The same as an InferenceSession, for library classes that want one."""

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from models.sessions.binding import BoundSession
 from models.sessions.ports import Counts, Port
-from models.sessions.requests import Feeds, Made
+from models.sessions.requests import MOST, Feeds, Made
+from models.sessions.tensors import DeviceArray, all_on_host, on_host
 from models.sessions.trouble import closed, is_memory, unreadable
-
-MOST = 32
-"""Rows of one run at most, so that a preview never waits for a long one."""
 
 
 class Model:
@@ -37,6 +36,7 @@ class Model:
         self._asked = asked
         self._session: Any = None
         self._closed = False
+        self._stale = False
         self._loading = threading.Lock()
         self._counting = threading.Lock()
 
@@ -78,10 +78,14 @@ class Model:
         with self._loading:
             if self._closed:
                 raise closed(self.name)
-            if self._session is None:
+            if self._session is None or self._stale:
                 room(self)
-                self._session = self._load()
+                self._session, self._stale = self._load(), False
             return self._session
+
+    def renew(self) -> None:
+        """The next use makes the session again: there is a better one now. Runs that are under way keep theirs."""
+        self._stale = True
 
     def _load(self) -> Any:
         began = time.perf_counter()
@@ -98,7 +102,7 @@ class Model:
         found = tuple(session.get_providers())
         with self._counting:
             self.counts = replace(self.counts, bytes=size, providers=found, loaded=True, loads=self.counts.loads + 1,
-                                  missed=tuple(name for name in self._asked if name not in found),
+                                  missed=tuple(name for name in self._asked if name not in found), **_said(session),
                                   load_ms=1000 * (time.perf_counter() - began))
         return session
 
@@ -114,9 +118,28 @@ class Model:
     def run(self, session: Any, feeds: Feeds, outputs: Sequence[str] | None) -> Made:
         """One call of the network; errors are the runtime's own."""
         began = time.perf_counter()
-        made: Made = session.run(None if outputs is None else list(outputs), dict(feeds))
-        self._count(1000 * (time.perf_counter() - began), feeds, made)
+        given = feeds if isinstance(session, BoundSession) else all_on_host(feeds)
+        made: Made = session.run(None if outputs is None else list(outputs), given)
+        self._count(session, 1000 * (time.perf_counter() - began), feeds, made)
         return made
+
+    def run_kept(self, session: Any, feeds: Feeds, outputs: Sequence[str] | None, more_room: Callable[[], bool],
+                 ) -> list[DeviceArray]:
+        """The same in one run, whose answers stay where they are. Where it does not fit, it goes in pieces after all,
+        whose answers have to come back."""
+        if not isinstance(session, BoundSession):
+            made = self.run_in_pieces(session, feeds, outputs, more_room)
+            return [DeviceArray(array, self.counts.device) for array in made]
+        began = time.perf_counter()
+        try:
+            kept = session.run_kept(outputs, feeds)
+        except Exception as error:
+            if not is_memory(error):
+                raise
+            made = self.run_in_pieces(session, all_on_host(feeds), outputs, more_room)
+            return [DeviceArray(array, self.counts.device) for array in made]
+        self._count(session, 1000 * (time.perf_counter() - began), feeds, [])
+        return kept
 
     def run_in_pieces(self, session: Any, feeds: Feeds, outputs: Sequence[str] | None, more_room: Callable[[], bool],
                       ) -> Made:
@@ -143,21 +166,29 @@ class Model:
         return pieces[0] if len(pieces) == 1 else [np.concatenate(parts) for parts in zip(*pieces, strict=True)]
 
     def _rows(self, feeds: Feeds, start: int, stop: int) -> Feeds:
-        return {name: array[start:stop] if name in self.free else array for name, array in feeds.items()}
+        return {name: on_host(array)[start:stop] if name in self.free else array for name, array in feeds.items()}
 
-    def _count(self, ms: float, feeds: Feeds, made: Made) -> None:
+    def _count(self, session: Any, ms: float, feeds: Feeds, made: Made) -> None:
         first = next(iter(feeds.values()), None)
         batch = int(first.shape[0]) if first is not None and first.ndim else 1
-        moved = sum(array.nbytes for array in (*feeds.values(), *made))
+        moved = sum(array.nbytes for array in (*feeds.values(), *made) if not isinstance(array, DeviceArray))
         with self._counting:
             old = self.counts
             batches = {**old.batches, batch: old.batches.get(batch, 0) + 1}
-            self.counts = replace(old, runs=old.runs + 1, ms=old.ms + ms, moved=old.moved + moved, batches=batches)
+            self.counts = replace(old, runs=old.runs + 1, ms=old.ms + ms, moved=old.moved + moved, batches=batches,
+                                  **_said(session))
 
     def close(self) -> None:
         with self._loading:
             self._closed = True
             self._session = None
+
+
+def _said(session: Any) -> dict[str, tuple[str, ...]]:
+    """What a session on a CUDA device has to say of itself, as `Counts` have it."""
+    if not isinstance(session, BoundSession):
+        return {"modes": (), "said": ()}
+    return {"modes": tuple(session.said.modes), "said": tuple(session.said.words)}
 
 
 def _port(port: Any) -> Port:

@@ -36,16 +36,20 @@ class Counts:
     """What one model has done so far.
 
     device: where it is. providers: what it really runs on, in order; empty until it is loaded. missed: providers that
-    were asked for and are not among them: a fall-back that ONNX Runtime itself does not report. bytes: the model's
-    size; loads, load_ms: how often it was loaded, and how long the last time took. leases: how many hold it. requests:
-    what was asked for. runs, ms: calls of the network and their milliseconds by the clock. moved: bytes of the arrays
-    that went in and out. batches: runs by the size of the first input's first axis.
+    were asked for and are not among them: a fall-back that ONNX Runtime itself does not report. modes: what it is run
+    with on a CUDA device (`graph`, `half`, `tensorrt`); said: what was tried there and is not so, and why. bytes: the
+    model's size; loads, load_ms: how often it was loaded, and how long the last time took. leases: how many hold it.
+    requests: what was asked for. runs, ms: calls of the network and their milliseconds by the clock. moved: bytes of
+    the arrays that went in and out, without those that stayed on the device. batches: runs by the size of the first
+    input's first axis.
     """
 
     name: str
     device: str = ""
     providers: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     bytes: int = 0
     loaded: bool = False
     loads: int = 0

@@ -11,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.sessions.ports import Priority
+from models.sessions.tensors import Array, DeviceArray, on_host
 
 if TYPE_CHECKING:
     from models.sessions.model import Model
 
-Feeds = Mapping[str, NDArray[Any]]
+MOST = 32
+"""Rows of one run at most, so that a preview never waits for a long one."""
+
+Feeds = Mapping[str, Array]
 Made = list[NDArray[Any]]
 
 
 @dataclass(slots=True, eq=False)
 class Request:
-    """One run of one model for one owner. number: the order of arrival. rows: of the inputs whose first axis is free;
-    1 where none is."""
+    """One run of one model for one owner. number: the order of arrival. keep: its answers stay on the device (see
+    `tensors`). rows: of the inputs whose first axis is free; 1 where none is."""
 
     model: Model
     feeds: Feeds
@@ -30,11 +34,17 @@ class Request:
     priority: Priority = Priority.RENDER
     owner: str = ""
     number: int = 0
-    future: Future[Made] = field(default_factory=Future)
+    keep: bool = False
+    future: Future[Any] = field(default_factory=Future)
 
     @property
     def rows(self) -> int:
         return next((len(array) for name, array in self.feeds.items() if name in self.model.free), 1)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing can go along: nobody puts together, or takes apart, what lies on a device."""
+        return self.keep or any(isinstance(array, DeviceArray) for array in self.feeds.values())
 
 
 class Turns:
@@ -61,7 +71,7 @@ def pack(due: Sequence[Request]) -> list[Request]:
     wanting the same outputs, and equal in every input that all rows share."""
     first = due[0]
     model = first.model
-    if not model.packs:
+    if not model.packs or first.alone:
         return [first]
     chosen, rows = [first], first.rows
     for other in due[1:]:
@@ -72,14 +82,14 @@ def pack(due: Sequence[Request]) -> list[Request]:
 
 
 def _alike(one: Request, other: Request) -> bool:
-    if one.outputs != other.outputs or one.feeds.keys() != other.feeds.keys():
+    if other.alone or one.outputs != other.outputs or one.feeds.keys() != other.feeds.keys():
         return False
     for name, array in one.feeds.items():
         theirs = other.feeds[name]
         if name in one.model.free:
             if array.dtype != theirs.dtype or array.shape[1:] != theirs.shape[1:]:
                 return False
-        elif array.dtype != theirs.dtype or not np.array_equal(array, theirs):
+        elif array.dtype != theirs.dtype or not np.array_equal(array, theirs):  # type: ignore[arg-type]
             return False
     return True
 
@@ -89,8 +99,8 @@ def together(requests: Sequence[Request]) -> Feeds:
     if len(requests) == 1:
         return requests[0].feeds
     model = requests[0].model
-    return {name: np.concatenate([request.feeds[name] for request in requests]) if name in model.free else array
-            for name, array in requests[0].feeds.items()}
+    return {name: np.concatenate([on_host(request.feeds[name]) for request in requests]) if name in model.free
+            else array for name, array in requests[0].feeds.items()}
 
 
 def apart(made: Made, requests: Sequence[Request]) -> list[Made]:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError
 from models.sessions import CPU, DeviceLost, DeviceSpec, OutOfMemory, Priority, SessionManager
-from models.sessions.model import MOST, Model
-from models.sessions.requests import Request, Turns, apart, pack, together
+from models.sessions.model import Model
+from models.sessions.requests import MOST, Request, Turns, apart, pack, together
 
 
 @dataclass
