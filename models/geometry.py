@@ -49,6 +49,15 @@ def scale_of(matrix: Matrix) -> float:
     return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
 
 
+def roll_of(points5: Points) -> float:
+    """Angle of a face in the picture, radians, -pi..pi; 0 is upright, clockwise is positive. points5: (5, 2), as
+    `models.face.five_points`: from the middle of the eyes to the middle of the mouth is down, which a head that looks
+    aside shortens less than the line of the eyes; what lies across the eyes counts as well."""
+    across, down = points5[1] - points5[0], points5[3:].mean(axis=0) - points5[:2].mean(axis=0)
+    x, y = across + [down[1], -down[0]]
+    return float(np.arctan2(y, x))
+
+
 def quarter_turn(turn: int, width: int, height: int) -> Matrix:
     """Matrix of `numpy.rot90(picture, -turn)`: `turn` clockwise quarter turns of a width x height picture."""
     w, h = width - 1.0, height - 1.0

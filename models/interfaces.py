@@ -88,8 +88,14 @@ class FaceStack:
     landmarker: Landmarker
     recogniser: Recogniser
 
+    @property
+    def name(self) -> str:
+        """Of all three: what was found or known with another stack is not the same."""
+        return f"{self.detector.name}+{self.landmarker.name}+{self.recogniser.name}"
+
     def rest(self) -> None:
-        """Lets go of the models of those that can."""
+        """Lets go of the models of those that hold any; networks are let go of by the session manager that runs
+        them."""
         for part in (self.detector, self.landmarker, self.recogniser):
             if isinstance(part, Resting):
                 part.rest()

@@ -20,7 +20,7 @@ import numpy as np
 from models.arrays import Embedding, Matrix, Pixels, Points
 from models.errors import ModelError
 from models.face import MOUTH_OUTER, Box, Face
-from models.geometry import compose, invert, quarter_turn, transform
+from models.geometry import compose, invert, quarter_turn, similarity, transform
 from models.interfaces import Detection, FaceStack, Search
 
 FILES = {
@@ -159,7 +159,7 @@ class DlibLandmarker:
                         embedding=face.embedding, number=face.number, memory=face.memory) for face in faces]
 
     def _face(self, picture: Pixels, detection: Detection) -> Face:
-        first = self._read(picture, _upright(detection), (JITTER[0],))
+        first = self._read(picture, _first_crop(detection), (JITTER[0],))
         face = self._second(picture, detection, first[0])
         return replace(face, box=detection.box)
 
@@ -198,6 +198,23 @@ class DlibLandmarker:
 # the side .32, of the shift .16).
 BOX_SIDE = 3.8
 BOX_DOWN = -0.11
+
+
+# Where five points lie in the box that dlib's detector draws, in sides of the box from its middle: means over the eight
+# faces in pictures that installed packages carry, found by YuNet and by dlib, right and left made alike (spread .03 to
+# .07). Other detectors' boxes mean other places, and dlib's points come from its own box alone: with boxes from five
+# points, and turned as these are, 99 of 104 readings (the eight faces at thirteen angles, -90 to 90 degrees, found by
+# YuNet) come within 5 % of the eye distance of those begun with dlib's box on the upright face; with YuNet's boxes as
+# they are, one in four does not.
+FIVE_IN_BOX = np.array([(-0.207, -0.231), (0.207, -0.231), (0.0, 0.019), (-0.173, 0.202), (0.173, 0.202)])
+
+
+def _first_crop(detection: Detection) -> Matrix:
+    """Picture -> canonical crop: by the detection's five points where it has them, else by its box."""
+    five = detection.points5
+    if five is None or np.ptp(five, axis=0).max() < 1:
+        return _upright(detection)
+    return invert(similarity(FIVE_IN_BOX * CANONICAL_BOX + CANONICAL_BOX - 0.5, five))
 
 
 def _box_in(to_crop: Matrix) -> Box:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.arrays import Pixels
 from models.errors import ModelError
 from models.face import Box
-from models.geometry import invert, quarter_turn, transform
+from models.geometry import invert, quarter_turn, roll_of, transform
 from models.interfaces import Detection, Search
 from models.sessions import Lease
 
@@ -21,6 +21,11 @@ Canvas = tuple[int, int]
 """Width and height of a network's input, in pixels."""
 Finds = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """Boxes (N, 4), scores (N,) and points (N, 5, 2), in network pixels."""
+# A network whose input is fixed takes its second look at four tiles, each this share of the picture's sides, so that
+# twice the pixels less a tenth are seen and a fifth of each side is in two tiles.
+TILE = 0.6
+# Pixels of the input within which a find touches a tile's inner edge: what is cut there is whole in another tile.
+_CUT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +50,11 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Candidates in pixels of the upright picture. boxes: (N, 4), scores: (N,), points: (N, 5, 2), turns: (N,)."""
+    """Candidates in pixels of the upright picture. boxes: (N, 4), scores: (N,), points: (N, 5, 2)."""
 
     boxes: NDArray[np.float64]
     scores: NDArray[np.float64]
     points: NDArray[np.float64]
-    turns: NDArray[np.int64]
 
 
 class GridDetector:
@@ -60,16 +64,19 @@ class GridDetector:
     longer side of the input where the file leaves it free.
     """
 
-    def __init__(self, lease: Lease, grid: Grid, *, threshold: float | None = None, size: int = 640) -> None:
-        self.name = grid.name
+    def __init__(self, lease: Lease, grid: Grid, *, threshold: float | None = None, size: int = 640,
+                 name: str | None = None) -> None:
+        """name: of the model, where it is one of several of its family."""
+        self.name = name or grid.name
         self._lease = lease
         self._grid = grid
         self._threshold = grid.threshold if threshold is None else threshold
         self._free_size = size
 
     def detect(self, picture: Pixels, search: Search) -> list[Detection]:
-        """See `models.interfaces.Detector`. A second look for small faces is at twice the size; a network whose input
-        is fixed cannot take one. Raises ModelError (`MODEL.CONTRACT`) where the model is of another kind."""
+        """See `models.interfaces.Detector`. A second look for small faces is at twice the size, or at four tiles where
+        the network's input is fixed. How a face is turned is read off its points: an upright look finds lying faces,
+        too. Raises ModelError (`MODEL.CONTRACT`) where the model is of another kind."""
         fixed = self._fixed()
         looks = [(1, 0)]
         if search.small and fixed is None:
@@ -78,10 +85,12 @@ class GridDetector:
             looks += [(1, turn) for turn in (1, 2, 3)]
         lowest = self._threshold - self._grid.faint if search.faint else self._threshold
         found = [self._look(picture, fixed, times, turn, lowest) for times, turn in looks]
+        if search.small and fixed is not None and max(picture.shape[:2]) > max(fixed):
+            found += self._tiles(picture, fixed, lowest)
         together = _Found(*(np.concatenate([getattr(part, name) for part in found])
-                            for name in ("boxes", "scores", "points", "turns")))
+                            for name in ("boxes", "scores", "points")))
         kept = [Detection(Box(*(float(v) for v in together.boxes[i])), float(together.scores[i]) - self._threshold,
-                          int(together.turns[i]), together.points[i])
+                          round(-roll_of(together.points[i]) / (np.pi / 2)) % 4, together.points[i])
                 for i in _distinct(together, self._grid.same_face)]
         return sorted(kept, key=lambda d: -d.box.area)
 
@@ -89,7 +98,7 @@ class GridDetector:
         """See `models.interfaces.Detector`."""
         fixed = self._fixed()
         if fixed is not None:
-            return max(fixed)
+            return int(max(fixed) / TILE) if search.small else max(fixed)
         return 2 * self._free_size if search.small else self._free_size
 
     def _fixed(self) -> Canvas | None:
@@ -130,7 +139,21 @@ class GridDetector:
             corners = transform(boxes.reshape(-1, 2), back).reshape(-1, 2, 2)
             boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
             points = transform(points.reshape(-1, 2), back).reshape(-1, 5, 2)
-        return _Found(boxes, scores, points, np.full(len(boxes), turn, np.int64))
+        return _Found(boxes, scores, points)
+
+    def _tiles(self, picture: Pixels, fixed: Canvas, lowest: float) -> list[_Found]:
+        """Finds in the four tiles, without those that an inner edge cuts."""
+        height, width = picture.shape[:2]
+        wide, tall = max(round(TILE * width), 1), max(round(TILE * height), 1)
+        near = _CUT * max(wide / fixed[0], tall / fixed[1])
+        found = []
+        for x, y in ((0, 0), (width - wide, 0), (0, height - tall), (width - wide, height - tall)):
+            one = self._look(np.ascontiguousarray(picture[y:y + tall, x:x + wide]), fixed, 1, 0, lowest)
+            x0, y0, x1, y1 = one.boxes.T
+            whole = ((x0 > near) | (x == 0)) & ((y0 > near) | (y == 0)) \
+                & ((x1 < wide - near) | (x > 0 or wide == width)) & ((y1 < tall - near) | (y > 0 or tall == height))
+            found.append(_Found(one.boxes[whole] + [x, y, x, y], one.scores[whole], one.points[whole] + [x, y]))
+        return found
 
 
 def fitted(picture: Pixels, canvas: Canvas, *, enlarge: bool) -> Canvas:

@@ -1,5 +1,5 @@
 """SCRFD (Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022): boxes and five
-points, as the files det_10g and scrfd_2.5g give them.
+points, as the files det_10g (retinaface_10g elsewhere) and scrfd_2.5g give them.
 
 In: (1, 3, S, S) float32, RGB, (x - 127.5) / 128, the picture fitted into the top left corner over black.
 Out, nine arrays: scores, boxes and points at the strides 8, 16 and 32, two anchors a cell; boxes as the distances from
@@ -32,8 +32,9 @@ SIZE = 640
 class ScrfdDetector(GridDetector):
     """A Detector on a leased SCRFD."""
 
-    def __init__(self, lease: Lease, *, threshold: float = THRESHOLD, size: int = SIZE) -> None:
-        super().__init__(lease, _GRID, threshold=threshold, size=size)
+    def __init__(self, lease: Lease, *, threshold: float = THRESHOLD, size: int = SIZE,
+                 name: str | None = None) -> None:
+        super().__init__(lease, _GRID, threshold=threshold, size=size, name=name)
 
 
 def as_input(picture: Pixels, canvas: Canvas) -> tuple[NDArray[np.float32], float]:

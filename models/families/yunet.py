@@ -30,8 +30,9 @@ SIZE = 640
 class YunetDetector(GridDetector):
     """A Detector on a leased YuNet."""
 
-    def __init__(self, lease: Lease, *, threshold: float = THRESHOLD, size: int = SIZE) -> None:
-        super().__init__(lease, _GRID, threshold=threshold, size=size)
+    def __init__(self, lease: Lease, *, threshold: float = THRESHOLD, size: int = SIZE,
+                 name: str | None = None) -> None:
+        super().__init__(lease, _GRID, threshold=threshold, size=size, name=name)
 
 
 def as_input(picture: Pixels, canvas: Canvas) -> tuple[NDArray[np.float32], float]:

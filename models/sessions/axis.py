@@ -24,8 +24,9 @@ Make = Callable[[bytes], Any]
 def with_free_axis(source: Path | bytes, make: Make) -> bytes | None:
     """The same network for any number of rows, serialised; None where there is none that gives the same answers.
 
-    A network qualifies where every input and output has a fixed first axis of 1 and float numbers: inputs that all
-    rows share (a weight) are left as they are where they have one axis. make: a session of a serialised graph.
+    A network qualifies where every input and output has a first axis of 1, or a free one, and float numbers: inputs
+    that all rows share (a weight) are left as they are where they have one axis. Some files (w600k_r50, 2d106det) take
+    any number of rows and say of their answers that there is one. make: a session of a serialised graph.
     """
     if not isinstance(source, bytes) and source.stat().st_size >= LARGEST:
         return None
@@ -43,15 +44,19 @@ def _free(graph: Any) -> bool:
     """Whether every input and output could be given a free first axis, and was."""
     known = {constant.name for constant in graph.initializer}
     inputs = [port for port in graph.input if port.name not in known]
+    fixed = 0
     for port in (*inputs, *graph.output):
         axes = port.type.tensor_type.shape.dim
         if len(axes) < 2:
             if port in graph.output:
                 return False
             continue
-        if axes[0].dim_value != 1:
+        if axes[0].dim_value > 1:
             return False
+        fixed += axes[0].dim_value
         axes[0].dim_param = ROWS
+    if inputs and not fixed:
+        return False
     # Shapes in between were worked out for one row.
     del graph.value_info[:]
     _loosen_reshapes(graph)
@@ -99,7 +104,8 @@ def _probe(ports: Sequence[Any]) -> dict[str, NDArray[Any]] | None:
     feeds = {}
     for port in ports:
         kind = _TYPES.get(port.type)
-        if kind is None or any(not isinstance(size, int) for size in port.shape):
+        rows = len(port.shape) > 1
+        if kind is None or any(not isinstance(size, int) for size in port.shape[rows:]):
             return None
         shape = tuple(port.shape) if len(port.shape) < 2 else (PROBE_ROWS, *port.shape[1:])
         feeds[port.name] = numbers.uniform(0, 1, shape).astype(kind)

@@ -34,8 +34,8 @@ _HOLD, _BRIDGE, _LONG = 0.5, 3.0, 1.0
 # Growth of a cover that is only carried along: at once, a frame, and at most, as shares of its size.
 _MARGIN, _MARGIN_A_FRAME, _MARGIN_MOST = 0.06, 0.006, 0.5
 # The recogniser must be so sure of somebody who stays uncovered: this share of its threshold at most (dlib's pictures
-# of one person are .3 to .45 apart, its threshold is .6), and anybody else this much farther away.
-_SURELY, _APART = 0.9, 0.05
+# of one person are .3 to .45 apart, its threshold is .6), and anybody else this much farther away, of the threshold.
+_SURELY, _APART = 0.9, 1 / 12
 _RECENT = 5  # frames from which it is told where a head is going
 _SAME = 0.3  # overlap of two boxes that are the same head
 
@@ -146,7 +146,8 @@ def _weak(frame: Looked, grey: Pixels, stack: FaceStack) -> list[tuple[Box, floa
     """Everything that the detector finds in the small picture, and below its threshold what has a face's points."""
     enlarge = scaling(frame.width / grey.shape[1], frame.height / grey.shape[0], 0, 0)
     return [(moved_box(find.box, enlarge), find.score) for find in stack.detector.detect(grey, Search(faint=True))
-            if find.score >= 0 or Sighting(find.box, find.score, find.turn).read(stack, grey).spread <= _FAINT_SPREAD]
+            if find.score >= 0
+            or Sighting(find.box, find.score, find.turn, find.points5).read(stack, grey).spread <= _FAINT_SPREAD]
 
 
 def _strands(seen: _Seen, keep: Callable[[FollowedFace], bool], same: float) -> tuple[list[Strand], list[Doubt]]:
@@ -157,7 +158,7 @@ def _strands(seen: _Seen, keep: Callable[[FollowedFace], bool], same: float) -> 
         if not firm:
             continue
         latest = faces[max(faces)]
-        surely = latest.known < _SURELY * same and latest.other - latest.known > _APART
+        surely = latest.known < _SURELY * same and latest.other - latest.known > _APART * same
         kept = surely and keep(replace(latest, sure=True))
         if not surely and latest.face.number and keep(replace(latest, sure=True)):
             doubts.append(Doubt(min(firm), max(firm), "ANONYMISE.UNSURE_WHO",

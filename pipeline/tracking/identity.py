@@ -14,9 +14,10 @@ from pipeline.tracking.frames import Looked
 from processors.batches import Rect
 
 # A track that has been one person is another one only if that one is nearer by so much, or the first is farther than
-# the threshold by as much. Descriptors of one face in neighbouring frames differ by .05 to .15 (measured on the example
-# clip), their means by less.
-_HYSTERESIS = 0.05
+# the threshold by as much: a share of the recogniser's threshold, since each measures in its own units. dlib's
+# descriptors of one face in neighbouring frames differ by .05 to .15 of .6 (measured on the example clip), their means
+# by less.
+_HYSTERESIS = 1 / 12
 
 
 def descriptor_of(stack: FaceStack, frame: Looked, face: Face) -> Embedding:
@@ -79,5 +80,5 @@ class Identity:
             return candidate
         own = away[self.number]
         if candidate == 0:
-            return 0 if own > same + _HYSTERESIS else self.number
-        return candidate if away[candidate] + _HYSTERESIS < own else self.number
+            return 0 if own > same * (1 + _HYSTERESIS) else self.number
+        return candidate if away[candidate] + same * _HYSTERESIS < own else self.number

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import cv2
 import numpy as np
 
-from models.arrays import Matrix, Pixels
+from models.arrays import Matrix, Pixels, Points
 from models.face import Box, Face
 from models.geometry import invert, transform
 from models.interfaces import Detection, FaceStack, Search
@@ -45,16 +45,18 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """A find of the detector: box in frame pixels, score, quarter turns."""
+    """A find of the detector: box in frame pixels, score, quarter turns, five points where the detector gives them."""
 
     box: Box
     score: float
     turn: int
+    points5: Points | None = field(default=None, compare=False)
 
     def read(self, stack: FaceStack, grey: Pixels) -> Face:
         """The face with its points, read at a size at which a large one costs no more than a small."""
         part, matrix = _cut(grey, self.box, min(1.0, 2.2 * WORK / max(self.box.width, 1.0)), 0.8)
-        face, = stack.landmarker.landmarks(part, [Detection(moved_box(self.box, matrix), self.score, self.turn)])
+        five = None if self.points5 is None else transform(self.points5, matrix)
+        face, = stack.landmarker.landmarks(part, [Detection(moved_box(self.box, matrix), self.score, self.turn, five)])
         # A track begins where this says; three more readings in somewhat other crops halve its error (Hopper, four
         # starts: .55 to 1.7 % of the eye distance -> .35 to 1.1).
         middle = face.points.mean(axis=0)
@@ -83,7 +85,8 @@ def _sightings(stack: FaceStack, grey: Pixels, scale: float, search: Search) -> 
     shape = (max(round(width * scale), 1), max(round(height * scale), 1))
     part = grey if scale == 1 else _resized(grey, shape, scale)
     across, down = width / shape[0], height / shape[1]
-    return [Sighting(Box(d.box.x0 * across, d.box.y0 * down, d.box.x1 * across, d.box.y1 * down), d.score, d.turn)
+    return [Sighting(Box(d.box.x0 * across, d.box.y0 * down, d.box.x1 * across, d.box.y1 * down), d.score, d.turn,
+                     None if d.points5 is None else (d.points5 + 0.5) * [across, down] - 0.5)
             for d in stack.detector.detect(part, search)]
 
 
