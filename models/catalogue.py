@@ -20,7 +20,7 @@ from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
 Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "mask", "matte", "upscaler",
-               "analyser"]
+               "analyser", "attributes"]
 _STRICT = ConfigDict(extra="forbid")
 
 DOUBLE = "tensor(double)"
@@ -77,7 +77,9 @@ class CatalogueRow:
 
     slot: the name that processors ask for. family: whose contract it has. file: its name; others: names under which
     people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
-    what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it.
+    what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it. rank:
+    of those that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never
+    taken by itself.
     commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran a published
     network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those
     that want it. half: it may run in half precision, on devices that are made for it and after a comparison (see
@@ -99,6 +101,7 @@ class CatalogueRow:
     bytes: int | None = None
     sha256: str | None = None
     needed: bool = False
+    rank: int | None = None
     needs: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     half: bool = False
@@ -136,6 +139,14 @@ class Catalogue:
                 raise ValueError(f"{row.slot} needs {', '.join(sorted(missing))}, which there is not")
             if row.urls and row.family not in {one.name for one in self.family}:
                 raise ValueError(f"{row.slot} is of a family without a contract: {row.family}")
+        ranks = [(self.family_of(row).role, row.rank) for row in self.model if row.rank is not None]
+        if len(set(ranks)) != len(ranks):
+            raise ValueError("two models of a role have one rank")
+
+    @property
+    def ranked(self) -> tuple[CatalogueRow, ...]:
+        """Those that may be taken by themselves to find and know faces, the best of each role first."""
+        return tuple(sorted((row for row in self.model if row.rank is not None), key=lambda row: row.rank or 0))
 
     @property
     def offered(self) -> tuple[CatalogueRow, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 from models.arrays import Matrix, Pixels, Points
 from models.errors import ModelError
 from models.face import MOUTH_OUTER, Box, Face
-from models.geometry import invert, transform
+from models.geometry import invert, roll_of, transform
 from models.interfaces import Detection
 from models.sessions import Lease
 
@@ -92,8 +92,7 @@ def _square(centre: Points, side: float, angle: float) -> Matrix:
 def _round_box(detection: Detection) -> Matrix:
     box = detection.box
     centre = np.array([box.x0 + box.x1, box.y0 + box.y1]) / 2 - 0.5
-    five = detection.points5
-    angle = -detection.turn * np.pi / 2 if five is None else _angle(five[:2])
+    angle = -detection.turn * np.pi / 2 if detection.points5 is None else roll_of(detection.points5)
     return _square(centre, GROWTH * max(box.width, box.height), angle)
 
 

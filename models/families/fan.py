@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,15 +19,18 @@ from numpy.typing import NDArray
 from models.arrays import Matrix, Pixels, Points
 from models.errors import ModelError
 from models.face import Box, Face
-from models.geometry import invert, transform
+from models.geometry import invert, roll_of, similarity, transform
 from models.interfaces import Detection
 from models.sessions import Lease
+from models.templates import TEMPLATES
 
 SIDE, BOX_SIDE, GRID = 256, 195, 64
 DARK = 30
 """Mean lightness, 0..255, below which a crop is brightened (FaceFusion's)."""
 # A box as detectors draw it reaches from the brows' points upwards by this share of the points' height.
 FOREHEAD = 0.25
+SURE = 0.5
+"""How sure, 0..1, the network has to be of its points (FaceFusion's)."""
 DOUBTFUL = 0.02
 """The spread that is told where the network itself is not sure; above 0.012 points are doubtful (see `Face`)."""
 
@@ -43,52 +47,91 @@ class _Kind:
 _KINDS = (_Kind("2dfan4", 2, 0.9), _Kind("peppa_wutz", 1, 0.95))
 
 
-class FanLandmarker:
-    """A Landmarker on one leased model of either kind. Safe to share between threads."""
+class FiveToSixtyEight:
+    """68 points guessed from five, without the picture, on one leased fan_68_5. Safe to share between threads.
+
+    In: (1, 5, 2) float32, the five points where the template `ffhq_512` has them in a crop of side 1. Out: (1, 68, 2),
+    in the same crop.
+    """
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self.name = "fan-68"
+
+    def points(self, five: Points) -> Points:
+        """(68, 2) in the pixels of the (5, 2). Raises ModelError (`MODEL.CONTRACT`)."""
+        port = self._lease.inputs[0]
+        if tuple(port.shape[1:]) != (5, 2):
+            raise ModelError(f"The model {self._lease.name} takes no five points.", subject=self._lease.name,
+                             code="MODEL.CONTRACT", remedy="Choose fan_68_5.onnx.")
+        to_crop = similarity(five, TEMPLATES["ffhq_512"])
+        made = self._lease.run({port.name: transform(five, to_crop)[None].astype(np.float32)})[0]
+        return transform(np.asarray(made, np.float64).reshape(68, 2), invert(to_crop))
+
+
+class FanLandmarker:
+    """A Landmarker on one leased model of either kind. Safe to share between threads.
+
+    rough: where the network is not sure of a face whose detector gave five points, 68 are guessed from those.
+    """
+
+    def __init__(self, lease: Lease, *, name: str = "fan-68", rough: FiveToSixtyEight | None = None) -> None:
+        self._lease = lease
+        self._rough = rough
+        self.name = name
 
     def landmarks(self, picture: Pixels, detections: Sequence[Detection]) -> list[Face]:
         """See `models.interfaces.Landmarker`. Raises ModelError (`MODEL.CONTRACT`)."""
-        return [self._face(picture, one, _roll(one)) for one in detections]
+        return self._faces(picture, detections, [_roll(one) for one in detections])
 
     def follow(self, picture: Pixels, faces: Sequence[Face]) -> list[Face]:
         """See `models.interfaces.Landmarker`. Where to look, and how the face is turned, is read off the points that
         it had."""
-        found = []
-        for face in faces:
-            box = _box(face.points)
-            now = self._face(picture, Detection(box, face.score, face.turn), _eyes(face.points))
-            found.append(replace(now, box=_box(now.points), embedding=face.embedding, number=face.number,
-                                 memory=face.memory))
-        return found
+        near = [Detection(box_round(face.points), face.score, face.turn) for face in faces]
+        found = self._faces(picture, near, [eye_angle(face.points) for face in faces])
+        return [replace(now, box=box_round(now.points), embedding=face.embedding, number=face.number,
+                        memory=face.memory) for now, face in zip(found, faces, strict=True)]
 
-    def _face(self, picture: Pixels, detection: Detection, roll: float) -> Face:
-        to_crop = _to_crop(detection.box, roll)
-        points, sure = self._read(picture, to_crop)
+    def _faces(self, picture: Pixels, detections: Sequence[Detection], rolls: Sequence[float]) -> list[Face]:
+        """All asked for at once: what the network takes together goes in one run."""
+        if not detections:
+            return []
+        kind = self._kind()
+        port = self._lease.inputs[0]
+        crops = [_to_crop(one.box, roll) for one, roll in zip(detections, rolls, strict=True)]
+        waiting = [self._lease.submit({port.name: _blob(_cut(picture, to_crop))}) for to_crop in crops]
+        return [self._face(one, to_crop, *_read(made.result(), kind))
+                for one, to_crop, made in zip(detections, crops, waiting, strict=True)]
+
+    def _face(self, detection: Detection, to_crop: Matrix, points: Points, sure: float) -> Face:
         placed = transform(points - 0.5, invert(to_crop))
-        turn = round(-_eyes(placed) / (np.pi / 2)) % 4
-        return Face(detection.box, detection.score, placed, spread=0.0 if sure >= 0.5 else DOUBTFUL, turn=turn)
+        if sure < SURE and self._rough is not None and detection.points5 is not None:
+            placed = self._rough.points(detection.points5)
+        return Face(detection.box, detection.score, placed, spread=0.0 if sure >= SURE else DOUBTFUL,
+                    turn=turn_of(placed))
 
-    def _read(self, picture: Pixels, to_crop: Matrix) -> tuple[Points, float]:
-        """(68, 2) in pixels of the crop, and how sure the network is, 0..1."""
+    def _kind(self) -> _Kind:
         kind = next((one for one in _KINDS if one.outputs == len(self._lease.outputs)), None)
         if kind is None or tuple(self._lease.inputs[0].shape[1:]) != (3, SIDE, SIDE):
             raise ModelError(f"The model {self._lease.name} gives no 68 points.", subject=self._lease.name,
                              code="MODEL.CONTRACT", remedy="Choose 2dfan4.onnx or peppa_wutz.onnx.")
-        shrinks = abs(np.linalg.det(to_crop[:, :2])) < 1
-        crop = np.asarray(cv2.warpAffine(picture, to_crop, (SIDE, SIDE),
-                                         flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
-        made = self._lease.run({self._lease.inputs[0].name: _blob(crop)})
-        if kind.outputs == 2:
-            points = np.asarray(made[0], np.float64).reshape(68, -1)[:, :2]
-            confidence = np.asarray(made[1], np.float64).reshape(68, -1).max(axis=1)
-        else:
-            answer = np.asarray(made[0], np.float64).reshape(68, 3)
-            points, confidence = answer[:, :2], answer[:, 2]
-        return points / GRID * SIDE, float(np.clip(confidence.mean() / kind.sure, 0, 1))
+        return kind
+
+
+def _cut(picture: Pixels, to_crop: Matrix) -> Pixels:
+    shrinks = abs(np.linalg.det(to_crop[:, :2])) < 1
+    return np.asarray(cv2.warpAffine(picture, to_crop, (SIDE, SIDE),
+                                     flags=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+
+
+def _read(made: Sequence[NDArray[Any]], kind: _Kind) -> tuple[Points, float]:
+    """(68, 2) in pixels of the crop, and how sure the network is, 0..1."""
+    if kind.outputs == 2:
+        points = np.asarray(made[0], np.float64).reshape(68, -1)[:, :2]
+        confidence = np.asarray(made[1], np.float64).reshape(68, -1).max(axis=1)
+    else:
+        answer = np.asarray(made[0], np.float64).reshape(68, 3)
+        points, confidence = answer[:, :2], answer[:, 2]
+    return points / GRID * SIDE, float(np.clip(confidence.mean() / kind.sure, 0, 1))
 
 
 def _blob(crop: Pixels) -> NDArray[np.float32]:
@@ -111,18 +154,23 @@ def _to_crop(box: Box, roll: float) -> Matrix:
 
 
 def _roll(detection: Detection) -> float:
-    five = detection.points5
-    return -detection.turn * np.pi / 2 if five is None else float(np.arctan2(*(five[1] - five[0])[::-1]))
+    return -detection.turn * np.pi / 2 if detection.points5 is None else roll_of(detection.points5)
 
 
-def _eyes(points: Points) -> float:
+def eye_angle(points: Points) -> float:
+    """Angle of the line of the eyes, radians; 0 is upright, clockwise is positive. points: (68, 2)."""
     right, left = points[36:42].mean(axis=0), points[42:48].mean(axis=0)
     return float(np.arctan2(*(left - right)[::-1]))
 
 
-def _box(points: Points) -> Box:
+def turn_of(points: Points) -> int:
+    """Clockwise quarter turns that bring a face of these (68, 2) points upright to within 45 degrees."""
+    return round(-eye_angle(points) / (np.pi / 2)) % 4
+
+
+def box_round(points: Points) -> Box:
     """About as a detector would draw it: the points and the forehead above them, upright."""
-    roll = _eyes(points)
+    roll = eye_angle(points)
     turn = np.array([[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]])
     level = points @ turn.T
     low, high = level.min(axis=0), level.max(axis=0)

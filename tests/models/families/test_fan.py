@@ -81,13 +81,13 @@ def test_a_face_is_followed_with_its_number_and_memory(astronaut_face: Face) -> 
 def test_blue_goes_in_first_and_dark_crops_are_brightened(astronaut_face: Face, level: int, brightened: bool) -> None:
     seen: list[np.ndarray] = []
     twin = landmarker(answering(shape68(astronaut_face), 0.9, "2dfan4"))
-    run = twin._lease.run
+    submit = twin._lease.submit
 
     def noting(feeds: Any, outputs: Any = None) -> Any:
         seen.extend(feeds.values())
-        return run(feeds, outputs)
+        return submit(feeds, outputs)
 
-    twin._lease.run = noting  # type: ignore[method-assign]
+    twin._lease.submit = noting  # type: ignore[method-assign]
     picture: Pixels = np.full((300, 300, 3), (level, 0, 0), np.uint8)
     picture[100:200, 100:200] = (level + 10, 0, 0)
     twin.landmarks(picture, [Detection(Box(75, 75, 225, 225), 0.7)])

@@ -1,0 +1,91 @@
+"""The face stack that the models of a folder make: for each of its parts the best that is there, else dlib's, which needs
+none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.catalogue import CatalogueRow
+from models.families.arcface import ArcfaceRecogniser
+from models.families.dlib_faces import DlibDetector, DlibLandmarker, DlibRecogniser
+from models.families.fan import FanLandmarker, FiveToSixtyEight
+from models.families.landmarks106 import Landmarks106
+from models.families.scrfd import ScrfdDetector
+from models.families.yoloface import YolofaceDetector
+from models.families.yunet import YunetDetector
+from models.interfaces import Detector, FaceStack, Landmarker, Recogniser
+from models.sessions import Lease, Priority, SessionManager
+from models.store import Found, Store
+
+OWNER = "faces"
+"""Under which name the stack leases: what one of its networks makes, the next one finds on the same device."""
+_GUESSING = "landmarker.fan_68_5"
+
+_DETECTORS: dict[str, Callable[..., Detector]] = {
+    "scrfd": ScrfdDetector, "yoloface": YolofaceDetector, "yunet": YunetDetector}
+
+
+def everything(_row: CatalogueRow) -> bool:
+    return True
+
+
+def stack_of(store: Store | None, manager: SessionManager, *, preset: str = "natural",
+             allowed: Callable[[CatalogueRow], bool] = everything, priority: Priority = Priority.RENDER) -> FaceStack:
+    """The catalogue says which models a preset wants, and by rank which is the best of those that are there. Nothing is
+    loaded before its first use, and the choice stays what it is: after models have come or gone, ask again.
+
+    store: None where there is no folder of models. preset: natural, sharp or fast. allowed: which models may be taken at
+    all (commercial-safe).
+    """
+    if store is None:
+        return FaceStack(DlibDetector(), DlibLandmarker(), DlibRecogniser())
+    return _Maker(store, manager, preset, allowed, priority).stack()
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    store: Store
+    manager: SessionManager
+    preset: str
+    allowed: Callable[[CatalogueRow], bool]
+    priority: Priority
+
+    def stack(self) -> FaceStack:
+        there = {slot: found for slot, found in self.store.found().items() if self.allowed(found.row)}
+        best: dict[str, Found] = {}
+        for row in self.store.catalogue.ranked:
+            if row.slot in there and self.preset in row.presets:
+                best.setdefault(self.store.catalogue.family_of(row).role, there[row.slot])
+        return FaceStack(self._detector(best.get("detector")),
+                         self._landmarker(best.get("landmarker"), there.get(_GUESSING)),
+                         self._recogniser(best.get("recogniser")))
+
+    def _detector(self, found: Found | None) -> Detector:
+        if found is None:
+            return DlibDetector()
+        return _DETECTORS[found.row.family](self._lease(found), name=_name(found))
+
+    def _landmarker(self, found: Found | None, guessing: Found | None) -> Landmarker:
+        if found is None:
+            return DlibLandmarker()
+        if found.row.family == "2d106":
+            return Landmarks106(self._lease(found), name=_name(found))
+        rough = None if guessing is None else FiveToSixtyEight(self._lease(guessing))
+        return FanLandmarker(self._lease(found), name=_name(found), rough=rough)
+
+    def _recogniser(self, found: Found | None) -> Recogniser:
+        if found is None:
+            return DlibRecogniser()
+        facts: Any = self.store.catalogue.family_of(found.row).facts
+        return ArcfaceRecogniser(self._lease(found), facts, name=_name(found))
+
+    def _lease(self, found: Found) -> Lease:
+        return self.manager.lease(found.path, name=found.row.slot, owner=OWNER, priority=self.priority, rows=True)
+
+
+def _name(found: Found) -> str:
+    """Of the catalogue's file, whatever the user's is called: descriptors that were kept are known again by it."""
+    return Path(found.row.file).stem.replace("_", "-")
