@@ -63,6 +63,7 @@ class Networks:
     clock: Callable[[], float] = time.monotonic
     _paths: dict[str, Path] = field(default_factory=dict, init=False)
     _there: tuple[float, frozenset[str]] | None = field(default=None, init=False)
+    _changes: int = field(default=0, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def has(self, slot: str) -> bool:
@@ -81,8 +82,17 @@ class Networks:
             return known[1]
         found = frozenset(self.store.found()) if self.store is not None else frozenset[str]()
         with self._lock:
+            if known is not None and known[1] != found:
+                self._changes += 1
+                self._paths.clear()
             self._there = now, found
         return found
+
+    @property
+    def changes(self) -> int:
+        """How often models came or went so far, as far as anybody looked."""
+        with self._lock:
+            return self._changes
 
     def path(self, slot: str) -> Path:
         """The file in the place of a model. Raises ModelError: MODEL.MISSING, MODEL.CHECKSUM, MODEL.CONTRACT,
@@ -116,6 +126,7 @@ class Networks:
         with self._lock:
             self._paths.clear()
             self._there = None
+            self._changes += 1
 
     def for_owner(self, owner: str, priority: Priority = Priority.RENDER) -> OwnedModels:
         """For one render or preview: all that it asks for is on one device."""

@@ -1,5 +1,5 @@
-"""The face stack that the models of a folder make: for each of its parts the best that is there, else dlib's, which needs
-none."""
+"""The face stack that the models of a folder make: for each of its parts the best that is there, else dlib's, which
+needs none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from models.catalogue import CatalogueRow
 from models.families.arcface import ArcfaceRecogniser
-from models.families.dlib_faces import DlibDetector, DlibLandmarker, DlibRecogniser
+from models.families.dlib_faces import dlib_stack
 from models.families.fan import FanLandmarker, FiveToSixtyEight
 from models.families.landmarks106 import Landmarks106
 from models.families.scrfd import ScrfdDetector
@@ -33,16 +33,17 @@ def everything(_row: CatalogueRow) -> bool:
 
 
 def stack_of(store: Store | None, manager: SessionManager, *, preset: str = "natural",
-             allowed: Callable[[CatalogueRow], bool] = everything, priority: Priority = Priority.RENDER) -> FaceStack:
+             allowed: Callable[[CatalogueRow], bool] = everything, priority: Priority = Priority.RENDER,
+             otherwise: Callable[[], FaceStack] = dlib_stack) -> FaceStack:
     """The catalogue says which models a preset wants, and by rank which is the best of those that are there. Nothing is
     loaded before its first use, and the choice stays what it is: after models have come or gone, ask again.
 
-    store: None where there is no folder of models. preset: natural, sharp or fast. allowed: which models may be taken at
-    all (commercial-safe).
+    store: None where there is no folder of models. preset: natural, sharp or fast. allowed: which models may be taken
+    at all (commercial-safe). otherwise: whose parts are taken where there is no model.
     """
     if store is None:
-        return FaceStack(DlibDetector(), DlibLandmarker(), DlibRecogniser())
-    return _Maker(store, manager, preset, allowed, priority).stack()
+        return otherwise()
+    return _Maker(store, manager, preset, allowed, priority, otherwise()).stack()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class _Maker:
     preset: str
     allowed: Callable[[CatalogueRow], bool]
     priority: Priority
+    otherwise: FaceStack
 
     def stack(self) -> FaceStack:
         there = {slot: found for slot, found in self.store.found().items() if self.allowed(found.row)}
@@ -65,12 +67,12 @@ class _Maker:
 
     def _detector(self, found: Found | None) -> Detector:
         if found is None:
-            return DlibDetector()
+            return self.otherwise.detector
         return _DETECTORS[found.row.family](self._lease(found), name=_name(found))
 
     def _landmarker(self, found: Found | None, guessing: Found | None) -> Landmarker:
         if found is None:
-            return DlibLandmarker()
+            return self.otherwise.landmarker
         if found.row.family == "2d106":
             return Landmarks106(self._lease(found), name=_name(found))
         rough = None if guessing is None else FiveToSixtyEight(self._lease(guessing))
@@ -78,7 +80,7 @@ class _Maker:
 
     def _recogniser(self, found: Found | None) -> Recogniser:
         if found is None:
-            return DlibRecogniser()
+            return self.otherwise.recogniser
         facts: Any = self.store.catalogue.family_of(found.row).facts
         return ArcfaceRecogniser(self._lease(found), facts, name=_name(found))
 

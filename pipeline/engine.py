@@ -20,6 +20,7 @@ from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 from models.networks import Networks
 from models.sessions import Priority
+from models.stacks import stack_of
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
 from pipeline.chain import Admission, FaceJob, Step, make_steps, run_chain
 from pipeline.clips.clip import Clip
@@ -143,14 +144,29 @@ class Engine:
     def __init__(self, *, registry: Registry | None = None, faces: FaceStack | None = None,
                  networks: Networks | None = None) -> None:
         self.registry = registry or load_registry()
-        self.faces = faces or dlib_stack()
         self.networks = networks or Networks()
+        self._given = faces
+        self._found: tuple[int, FaceStack] | None = None
+        self._finding = threading.Lock()
         self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
         self.guard = Guard(self.networks, self.models)
         self._analyses = _Kept(KEPT_ANALYSES)
         self._sources = _Kept(KEPT_SOURCES)
         self._people = _Kept(KEPT_ANALYSES)
         self.desk = Desk(self)
+
+    @property
+    def faces(self) -> FaceStack:
+        """What finds and knows faces: the best that is there. Another one after models have come or gone; whoever works
+        on a whole keeps the one that it began with."""
+        if self._given is not None:
+            return self._given
+        with self._finding:
+            changes = self.networks.changes
+            if self._found is None or self._found[0] != changes:
+                self._found = changes, stack_of(self.networks.store, self.networks.manager,
+                                                otherwise=lambda: dlib_stack())
+            return self._found[1]
 
     def open(self, path: Path, *, name: str | None = None) -> Picture:
         """Reads a picture. name: what the user calls it, for messages. Raises MissingInput, MediaError, InputError."""
@@ -160,8 +176,9 @@ class Engine:
                 progress: Progress = _silent, cancelled: Callable[[], bool] = _never) -> Analysis:
         """Faces of a picture; remembered by its content, so that no face is looked for twice."""
         search = Search(small=looking.small, turned=looking.turned)
-        return self._analyses.get((picture.id, search), lambda: analyse_frame(
-            picture.frame, self.faces, search, lambda share: progress(share, "find"), lambda: _check(cancelled)))
+        faces = self.faces
+        return self._analyses.get((picture.id, search, faces.name), lambda: analyse_frame(
+            picture.frame, faces, search, lambda share: progress(share, "find"), lambda: _check(cancelled)))
 
     def source(self, name: str, photos: Sequence[tuple[Picture, int | None]],
                looking: Looking = Looking()) -> Source:
@@ -264,16 +281,18 @@ class Engine:
     def look_through(self, clip: Clip, looking: Looking = Looking(), trim: Span = Span(), *,
                      progress: Progress = _silent, cancelled: Callable[[], bool] = _never) -> tuple[PersonFound, ...]:
         """Who is in a clip, from frames all over its span; remembered."""
+        faces = self.faces
+
         def look() -> tuple[PersonFound, ...]:
             start = ticks_of(clip, trim.start) if trim.start is not None else int(clip.pts[0])
             stop = ticks_of(clip, trim.stop) if trim.stop is not None else None
             end = stop if stop is not None else start + round(clip.duration / clip.time_base)
             wanted = round((end - start) * clip.time_base * LOOKS_A_SECOND)
-            return look_through(clip, self.faces, looking, start=start, stop=stop,
+            return look_through(clip, faces, looking, start=start, stop=stop,
                                 samples=min(max(wanted, LEAST_LOOKS), MOST_LOOKS),
                                 progress=lambda share: progress(share, "look"), check=stopper(cancelled))
 
-        return self._people.get((clip.id, looking, trim), look)
+        return self._people.get((clip.id, looking, trim, faces.name), look)
 
     def portrait(self, clip: Clip, found: PersonFound) -> Encoded:
         """A person's clearest frame, cut round the face."""
@@ -321,7 +340,8 @@ class Engine:
             picture = self.open(path, name=name)
             return picture.id, (picture,)
         clip = self.open_clip(path, name=name)
-        return clip.id, self._people.get((clip.id, "source"), lambda: best_face(clip, self.faces))
+        faces = self.faces
+        return clip.id, self._people.get((clip.id, "source", faces.name), lambda: best_face(clip, faces))
 
     def open_sources(self, recipe: Recipe) -> dict[str, Source]:
         """The recipe's sources, read from where they were last seen. Raises RecipeError `RECIPE.INPUT_CHANGED` where

@@ -85,7 +85,7 @@ class Project:
         self.presets: list[Preset] = list(load_presets().values())
         chain = preset(DEFAULT).chain(self.engine.registry)
         self.history = History(Recipe(made_with=f"Likeness {VERSION}").with_effects(chain))
-        self.analyses: dict[tuple[str, Looking], Analysis] = {}
+        self.analyses: dict[tuple[str, Looking, str], Analysis] = {}
         self._sources: dict[tuple[tuple[str, int | None], ...], Source] = {}
 
     @property

@@ -67,7 +67,7 @@ class TabSession(Project):
     @property
     def analysis(self) -> Analysis | None:
         target = self.target
-        return self.analyses.get((target.id, self.recipe.looking)) if target else None
+        return self.analyses.get((target.id, self.recipe.looking, self.engine.faces.name)) if target else None
 
     @property
     def people(self) -> int:

@@ -54,7 +54,8 @@ async def run(tab: Project, stage: str, work: Callable[[Ticket[T]], T], into: li
 
 async def faces_of(tab: Project, picture: Picture, looking: Looking) -> Steps:
     """Who is in a picture, and a portrait of each."""
-    if (picture.id, looking) in tab.analyses:
+    faces = tab.engine.faces.name
+    if (picture.id, looking, faces) in tab.analyses:
         return
 
     def look(ticket: Ticket[Any]) -> tuple[Analysis, dict[str, Encoded]]:
@@ -70,7 +71,7 @@ async def faces_of(tab: Project, picture: Picture, looking: Looking) -> Steps:
         yield step
     if tab.closed:
         return
-    tab.analyses[(picture.id, looking)], portraits = found[0]
+    tab.analyses[(picture.id, looking, faces)], portraits = found[0]
     tab.media.update(portraits)
     yield EVERYTHING
 

@@ -154,7 +154,7 @@ def _source(tab: Project, source: SourceInput) -> View:
     for photo in source.photos:
         shots = tab.shots.get(photo.id, ())
         picture = shots[0] if shots else None
-        analysis = tab.analyses.get((picture.id, Looking())) if picture else None
+        analysis = tab.analyses.get((picture.id, Looking(), tab.engine.faces.name)) if picture else None
         used = learned.photos[place][1].number if learned and place < len(learned.photos) else photo.face
         place += len(shots)
         photos.append({

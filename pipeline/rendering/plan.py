@@ -69,9 +69,11 @@ def end_of(clip: Clip) -> int:
     return int(clip.pts[-1]) + 1
 
 
-def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, weights: str = "") -> Plan:
-    """weights: digest of the networks that run. Raises RecipeError `RECIPE.TRIM` where no picture is left, and
-    `RECIPE.SEGMENTS` where segments overlap."""
+def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = "") -> Plan:
+    """known_by: names the face stack, and the files of the networks that run.
+
+    Raises RecipeError `RECIPE.TRIM` where no picture is left, and `RECIPE.SEGMENTS` where segments overlap.
+    """
     start = ticks_of(clip, recipe.trim.start) if recipe.trim.start is not None else int(clip.pts[0])
     stop = min(ticks_of(clip, recipe.trim.stop), end_of(clip)) if recipe.trim.stop is not None else end_of(clip)
     if _count(clip, start, stop) < 1:
@@ -80,8 +82,7 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, weights: str = "")
                           remedy=f"The clip is {float(clip.duration):.2f} seconds long; trim within that.")
     # Another number of frames a second is counted from the span's first picture, so that its parts depend on the span.
     span = [start, stop] if encoding.fps else []
-    base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe),
-                    *([weights] if weights else [])])
+    base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe), known_by])
     parts: list[PlannedPart] = []
     for low, high, effects in _spans(recipe, clip, start, stop):
         for part_start, part_stop in _pieces(clip, low, high):

@@ -57,14 +57,14 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     recipe = _with_people(engine, recipe, clip, control)
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
-    admission = engine.admit(recipe)
-    plan = make_plan(recipe, clip, encoding, engine.networks.digest(admission.slots))
+    admission, faces = engine.admit(recipe), engine.faces
+    plan = make_plan(recipe, clip, encoding, f"{faces.name} {engine.networks.digest(admission.slots)}")
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
     retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
     drawn = engine.desk.drawn_faces(recipe, clip, lambda: _stop(control))
     with engine.networks.for_owner(f"clip {output}") as models, Ledger.held(output) as ledger:
-        work = Work(clip, encoding, casting, engine.registry, engine.faces, drawn, retiming, admission=admission,
+        work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept, models.elsewhere)
