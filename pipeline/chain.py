@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from models.arrays import Mask
 from models.errors import LikenessError, ModelError, ProcessorError
 from models.face import Face
-from pipeline.crops import cut, lay, recut
+from pipeline.crops import cut, lay, move_mask, recut
 from pipeline.frame import Canvas, Sketch
 from pipeline.recipe import Effect, params_of
 from processors.base import PATCHING, Needs, Processor, Role
@@ -189,11 +190,14 @@ def _run_layer(run: _Run[C], jobs: Sequence[FaceJob], layer: Sequence[Step]) -> 
     batch: PatchBatch = tuple(_begin(frame, job, shape) for job in jobs)
     for step in makers:
         wanted = step.needs.crop
+        if step.role == "mask" and isinstance(wanted, Template) and wanted != shape:
+            batch = _mask_beside(run, step, batch, frame, wanted)
+            continue
         if isinstance(wanted, Template) and wanted != shape:
             shape = wanted
             batch = tuple(recut(frame, patch, shape) for patch in batch)
         elif isinstance(wanted, Native) and not isinstance(shape, Native) and step.role != "mask":
-            shape = _shape_of([s for s in makers if isinstance(s.needs.crop, Native)])
+            shape = _native_of(makers)
             batch = tuple(recut(frame, patch, shape) for patch in batch)
         batch = _run_patches(run, step, batch)
     for patch in batch:
@@ -217,11 +221,28 @@ def _run_layer(run: _Run[C], jobs: Sequence[FaceJob], layer: Sequence[Step]) -> 
 
 
 def _shape_of(steps: Sequence[Step]) -> Native | Template:
-    """The crop that a layer begins with: its first processor's; native ones share the widest margin asked for."""
-    first = steps[0].needs.crop
-    if isinstance(first, Template):
-        return first
+    """The crop that a layer begins with: that of the first processor that makes pixels; native ones share the widest
+    margin asked for."""
+    first = next((s for s in steps if s.role in PATCHING), steps[0]).needs.crop
+    return first if isinstance(first, Template) else _native_of(steps)
+
+
+def _native_of(steps: Sequence[Step]) -> Native:
     return Native(max(s.needs.crop.margin for s in steps if isinstance(s.needs.crop, Native)))
+
+
+def _mask_beside(run: _Run[C], step: Step, batch: PatchBatch, frame: Canvas, shape: Template) -> PatchBatch:
+    """A mask that looks at a crop of its own: it is told what the frame shows there, and its answer is brought into the
+    crop that the pixels are in, which are not touched."""
+    beside = tuple(replace(_begin(frame, FaceJob(patch.crop.face, patch.sources), shape), exact=patch.exact)
+                   for patch in batch)
+    made = _run_patches(run, step, beside)
+    return tuple(_masked(patch, move_mask(other.mask, other.crop, patch.crop)) if other.mask is not None else patch
+                 for patch, other in zip(batch, made, strict=True))
+
+
+def _masked(patch: Patch, mask: Mask) -> Patch:
+    return replace(patch, mask=mask if patch.mask is None else patch.mask * mask)
 
 
 def _begin(frame: Canvas, job: FaceJob, shape: Native | Template) -> Patch:

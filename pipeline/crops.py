@@ -72,20 +72,43 @@ def _inside(frame: Canvas, matrix: Matrix, width: int, height: int) -> Mask:
 
 def recut(frame: Canvas, patch: Patch, shape: Native | Template) -> Patch:
     """The same patch in another crop, for a processor that wants another template than its neighbour: its change is
-    warped over, where it has one, onto fresh pixels of the frame."""
+    warped over, where it has one, onto fresh pixels of the frame; towards the old crop's border it fades, so that what
+    comes next is shown no edge. What was not changed comes fresh from the frame."""
     crop = cut(frame, patch.crop.face, shape)
+    if patch.pixels is patch.crop.pixels:
+        return Patch(crop, crop.pixels, sources=patch.sources, exact=patch.exact, remarks=patch.remarks,
+                     mask=None if patch.mask is None else move_mask(patch.mask, patch.crop, crop))
     height, width = crop.pixels.shape[:2]
     over = compose(crop.matrix, invert(patch.crop.matrix))
-    pixels = cv2.warpAffine(patch.pixels, over, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    covers = _warp_mask(np.ones(patch.crop.pixels.shape[:2], np.float32), over, width, height)[..., None]
+    flags = cv2.INTER_AREA if scale_of(over) < 1 else cv2.INTER_CUBIC
+    pixels = cv2.warpAffine(patch.pixels, over, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    covers = _warp_mask(_fading(patch.crop.pixels.shape[:2]), over, width, height)[..., None]
     mixed = crop.pixels + (np.asarray(pixels, np.float32) - crop.pixels) * covers
     if crop.pixels.dtype == np.uint8:
         mixed = np.clip(np.rint(mixed), 0, 255)
     return replace(
         patch, crop=crop, pixels=mixed.astype(crop.pixels.dtype),
-        mask=None if patch.mask is None else _warp_mask(patch.mask, over, width, height),
+        mask=None if patch.mask is None else move_mask(patch.mask, patch.crop, crop),
         source_clean=None if patch.source_clean is None else _warp_mask(patch.source_clean, over, width, height),
     )
+
+
+_BORDER = 1 / 16
+"""Share of a crop's side over which a change fades towards its border when it is brought into another crop: about what
+blenders take for a soft edge."""
+
+
+def _fading(shape: tuple[int, ...]) -> Mask:
+    """(H, W): 0 at the border, 1 from a sixteenth of the side on."""
+    down, across = (np.minimum(np.arange(side) + 0.5, side - 0.5 - np.arange(side)) / (side * _BORDER)
+                    for side in shape[:2])
+    return np.asarray(np.minimum(np.clip(down, 0, 1)[:, None], np.clip(across, 0, 1)[None]), np.float32)
+
+
+def move_mask(mask: Mask, old: Crop, new: Crop) -> Mask:
+    """A mask of one crop, at another's pixels; 0 where the old crop does not reach."""
+    height, width = new.pixels.shape[:2]
+    return _warp_mask(mask, compose(new.matrix, invert(old.matrix)), width, height)
 
 
 # Steps between two pixels of a crop at which a cubic curve through them is as good as straight lines (measured: a warp

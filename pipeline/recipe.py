@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import MissingInput, RecipeError
-from processors.params import ProcessorParams
+from processors.params import ProcessorParams, control_of
 from processors.registry import Registry
 
 SCHEMA_VERSION: Literal[1] = 1
@@ -383,6 +383,9 @@ def set_parameter(effects: Sequence[Effect], assignment: str, registry: Registry
         value = json.loads(text)
     except ValueError:
         value = text.strip()
+    params = registry.get(found[0].processor).Params
+    if name in params.model_fields and control_of(name, params)["control"] == "choice" and not isinstance(value, str):
+        value = text.strip()  # a word, even where it looks like a number
     changed = found[0].model_copy(update={"params": {**found[0].params, name: value}})
     params_of(changed, registry, assignment)
     return tuple(changed if e is found[0] else e for e in effects)

@@ -134,9 +134,34 @@ def test_a_crop_that_is_cut_again_keeps_its_change_and_its_mask() -> None:
     frame = Frame(np.full((300, 300, 3), 100, np.uint8))
     face = face_at(150, 150, 60)
     native = cut(frame, face, Native(1.5))
-    lighter = Patch(native, np.full_like(native.pixels, 140), mask=np.ones(native.pixels.shape[:2], np.float32))
+    mask = np.zeros(native.pixels.shape[:2], np.float32)
+    edge = int(0.07 * max(mask.shape))
+    mask[edge:-edge, edge:-edge] = 1
+    lighter = Patch(native, np.full_like(native.pixels, 140), mask=mask)
     aligned = recut(frame, lighter, ARCFACE)
     assert aligned.pixels.shape == (112, 112, 3)
     assert aligned.mask is not None
     assert (aligned.pixels[aligned.mask > 0.999] == 140).all()
     assert (aligned.mask > 0.999).mean() > 0.5
+
+
+def test_a_change_fades_towards_the_border_of_the_crop_that_it_came_in() -> None:
+    frame = Frame(np.full((300, 300, 3), 100, np.uint8))
+    crop = cut(frame, face_at(150, 150, 60), ARCFACE)
+    wider = recut(frame, Patch(crop, np.full_like(crop.pixels, 180)), Native(4.0))
+    assert wider.pixels.max() == 180
+    assert wider.pixels[0].max() == wider.pixels[:, 0].max() == 100, "fresh pixels of the frame round it"
+    steps = np.abs(np.diff(wider.pixels[..., 0].astype(int), axis=0))
+    assert steps.max() < 30, "no edge that a network would take for one"
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_what_was_not_changed_is_cut_anew_from_the_frame(masked: bool) -> None:
+    frame = Frame(noise(300, 300))
+    face = face_at(150, 150, 60)
+    crop = cut(frame, face, ARCFACE)
+    mask = np.ones(crop.pixels.shape[:2], np.float32) if masked else None
+    again = recut(frame, Patch(crop, crop.pixels, mask=mask), Native(0.6))
+    assert again.pixels is again.crop.pixels
+    assert np.array_equal(again.pixels, cut(frame, face, Native(0.6)).pixels)
+    assert (again.mask is not None) == masked

@@ -150,6 +150,12 @@ def test_set_reaches_one_parameter_of_one_effect(assignment: str, effect_id: str
     assert changed == {effect_id: value}
 
 
+@pytest.mark.parametrize("assignment", ["simswap.model=512", 'simswap.model="512"', "simswap.model= 512"])
+def test_a_word_to_choose_from_may_look_like_a_number(assignment: str) -> None:
+    effect, = set_parameter(make_effects(["simswap"], REGISTRY), assignment, REGISTRY)
+    assert effect.params == {"model": "512"}
+
+
 @pytest.mark.parametrize("assignment", ["", "strength=1", "swapper.strength", "swapper.strength=2", "swapper.speed=1",
                                         "nothing.strength=1", "mask.3.size=1", "swapper.strength=soft"])
 def test_a_wrong_set_is_refused_with_a_remedy(assignment: str) -> None:
