@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from importlib.resources import files
 from pathlib import Path
@@ -80,7 +80,8 @@ class CatalogueRow:
     what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it. rank:
     of those that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never
     taken by itself.
-    commercial, terms: may it be used for money, and why. tried: whether the family's code ever ran a published
+    commercial, terms: may it be used for money, and why. role: of what a package brings, whose family has no contract
+    to say it. tried: whether the family's code ever ran a published
     network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those
     that want it. half: it may run in half precision, on devices that are made for it and after a comparison (see
     `models.sessions.halves`).
@@ -102,6 +103,7 @@ class CatalogueRow:
     sha256: str | None = None
     needed: bool = False
     rank: int | None = None
+    role: Role | None = None
     needs: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     half: bool = False
@@ -139,6 +141,8 @@ class Catalogue:
                 raise ValueError(f"{row.slot} needs {', '.join(sorted(missing))}, which there is not")
             if row.urls and row.family not in {one.name for one in self.family}:
                 raise ValueError(f"{row.slot} is of a family without a contract: {row.family}")
+            if bool(row.role) != bool(row.package):
+                raise ValueError(f"{row.slot}: a family says its role, or else, where a package brings it, the row")
         ranks = [(self.family_of(row).role, row.rank) for row in self.model if row.rank is not None]
         if len(set(ranks)) != len(ranks):
             raise ValueError("two models of a role have one rank")
@@ -163,6 +167,24 @@ class Catalogue:
 
     def family_of(self, row: CatalogueRow) -> Family:
         return next(family for family in self.family if family.name == row.family)
+
+    def role_of(self, row: CatalogueRow) -> Role:
+        return row.role or self.family_of(row).role
+
+    def with_needs(self, slots: Iterable[str]) -> tuple[CatalogueRow, ...]:
+        """The rows and what they need beside them, each once, what is needed first. Raises ModelError MODEL.UNKNOWN."""
+        wanted: list[CatalogueRow] = []
+
+        def add(slot: str) -> None:
+            row = self.row(slot)
+            for needed in row.needs:
+                add(needed)
+            if row not in wanted:
+                wanted.append(row)
+
+        for slot in slots:
+            add(slot)
+        return tuple(wanted)
 
 
 _CATALOGUE: TypeAdapter[Catalogue] = TypeAdapter(Catalogue)

@@ -18,6 +18,7 @@ from models.catalogue import Catalogue, CatalogueRow, digest
 from models.download import Download, Fetched
 from models.errors import ModelError
 from models.foreign import Inspected, inspect
+from models.terms import check_commercial
 
 SUFFIXES = frozenset({".onnx", ".dfm"})
 State = Literal["verified", "recorded", "unverified"]
@@ -48,17 +49,20 @@ class _Seen(BaseModel):
 
 
 class _Kept(BaseModel):
-    """seen: by path. recorded: sha256 by slot, of what was fetched here. agreed: when, by slot and licence."""
+    """seen: by path. recorded: sha256 by slot, of what was fetched here. agreed: when, by slot and licence.
+    commercial_safe: nothing is used whose terms do not allow commercial use."""
 
     seen: dict[str, _Seen] = {}
     recorded: dict[str, str] = {}
     agreed: dict[str, str] = {}
+    commercial_safe: bool = False
 
 
 @dataclass
 class Store:
     """Safe to share between threads. folder: where the files are. record: a JSON file in the data folder, of what was
-    learnt about them. Tests hand in a catalogue and a look of their own."""
+    learnt about them; several processes may have it: what one wrote, the others see. Tests hand in a catalogue and a
+    look of their own."""
 
     catalogue: Catalogue
     folder: Path
@@ -67,12 +71,26 @@ class Store:
     clock: Callable[[], float] = time.time
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
     _kept: _Kept = field(init=False)
+    _written: tuple[int, int] = field(default=(0, 0), init=False)
+    _text: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
+        self._kept = _Kept()
+        self._load()
+
+    def _load(self) -> None:
+        """What another process wrote since (a download is one) joins what is known here; of files that both saw, its
+        word counts: it is the later one."""
         try:
-            self._kept = _Kept.model_validate_json(self.record.read_bytes())
+            status = self.record.stat()
+            if (status.st_mtime_ns, status.st_ino) == self._written:
+                return
+            kept = _Kept.model_validate_json(self.record.read_bytes())
         except (FileNotFoundError, ValidationError):  # what was learnt can be learnt again
-            self._kept = _Kept()
+            return
+        self._written = (status.st_mtime_ns, status.st_ino)
+        self._kept = kept.model_copy(update={name: {**getattr(self._kept, name), **getattr(kept, name)}
+                                             for name in ("seen", "recorded", "agreed")})
 
     # What is there
 
@@ -80,6 +98,7 @@ class Store:
         """By slot: every model whose file is in the folder. Files that are new or changed are read through and, where
         no hash knows them, looked at in a process of their own."""
         with self._lock:
+            self._load()
             files = self._files()
             taken: dict[str, Found] = {}
             for match in (self._by_hash, self._by_name, self._by_contract):
@@ -101,6 +120,13 @@ class Store:
                 raise self._not_it(row, path)
         raise ModelError(f"The model {row.title} ({slot}) is not there.", subject=slot,
                          remedy=f"`models get {slot}`, or put {row.file} into {self.folder}.")
+
+    def faults(self) -> dict[str, ModelError]:
+        """By slot: the models a file of whose name is there that is not them, and why; as `path` raises."""
+        with self._lock:
+            found = self.found()
+            return {row.slot: self._not_it(row, path) for row in self.catalogue.offered if row.slot not in found
+                    for path in self._files() if path.name in (row.file, *row.others)}
 
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
@@ -191,10 +217,15 @@ class Store:
 
     def _save(self) -> None:
         self._kept.seen = {path: seen for path, seen in self._kept.seen.items() if Path(path).exists()}
+        text = self._kept.model_dump_json(indent=1)
+        if text == self._text:
+            return
         self.record.parent.mkdir(parents=True, exist_ok=True)
         staged = self.record.with_name(f".{self.record.name}.{os.getpid()}")
-        staged.write_text(self._kept.model_dump_json(indent=1), encoding="utf-8")
+        staged.write_text(text, encoding="utf-8")
         os.replace(staged, self.record)
+        status = self.record.stat()
+        self._written, self._text = (status.st_mtime_ns, status.st_ino), text
 
     # What is done
 
@@ -202,12 +233,34 @@ class Store:
         """The user read this model's licence and keeps to it."""
         row = self.catalogue.row(slot)
         with self._lock:
+            self._load()
             when = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
             self._kept.agreed[f"{slot}: {row.licence}"] = when
             self._save()
 
+    @property
+    def commercial_safe(self) -> bool:
+        """Whether somebody switched on, for this data folder, that only models are used whose terms allow it."""
+        with self._lock:
+            self._load()
+            return self._kept.commercial_safe
+
+    def switch_safe(self, on: bool) -> None:
+        with self._lock:
+            self._load()
+            self._kept.commercial_safe = on
+            self._save()
+
+    def allowed(self, slot: str, safe: bool) -> None:
+        """Raises ModelError LICENCE.COMMERCIAL where `safe` and the terms of this model, or of one that it needs beside
+        it, do not allow commercial use or are unclear; see `models.terms`."""
+        if safe:
+            check_commercial(self.catalogue, slot)
+
     def agreed(self, slot: str) -> bool:
         """Whether the licence that the catalogue names now was agreed to."""
+        with self._lock:
+            self._load()
         return f"{slot}: {self.catalogue.row(slot).licence}" in self._kept.agreed
 
     def get(self, slot: str, make: Callable[[CatalogueRow, Path], Download]) -> Found:
@@ -227,20 +280,23 @@ class Store:
     def _take(self, row: CatalogueRow, fetched: Fetched) -> Found:
         if row.sha256 is None and fetched.told is not None:
             with self._lock:
+                self._load()
                 self._kept.recorded[row.slot] = fetched.sha256
         found = self.found().get(row.slot)
         if found is None or found.path != fetched.path:
             raise self._not_it(row, fetched.path)
         return found
 
-    def take_in(self, path: Path) -> Found:
-        """Copies a file that the user has into the folder, under its catalogue name. Raises ModelError MODEL.UNKNOWN
-        where it is none of the catalogue's, MODEL.UNREADABLE."""
+    def take_in(self, path: Path, name: str = "") -> Found:
+        """Copies a file that the user has into the folder, under its catalogue name. name: its own, where it lies under
+        another. Raises ModelError MODEL.UNKNOWN where it is none of the catalogue's, MODEL.UNREADABLE."""
+        path, there = path.with_name(Path(name).name) if name else path, path
         trial = self.folder / f".{path.name}.taking{path.suffix}"
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            shutil.copyfile(path, trial)
+            shutil.copyfile(there, trial)
             with self._lock:
+                self._load()
                 known = self._by_hash(trial, {})
                 rows = self._called(path, {})
                 found = known or self._fitting(trial, rows) or self._by_contract(trial, {})
@@ -269,6 +325,7 @@ class Store:
     def verify(self, slot: str) -> Found:
         """Reads the file through again, whatever is remembered of it. Raises as `path`."""
         with self._lock:
+            self._load()
             self._kept.seen.clear()
         self.path(slot)
         return self.found()[slot]

@@ -328,10 +328,68 @@ Action = Annotated[
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Action)
 
 
+# The Models screen. -----------------------------------------------------------------------------------------------
+
+
+class LookAtModels(_Action):
+    do: Literal["models"]
+
+
+class FetchModels(_Action):
+    """Queues their downloads, and those of what they need beside them. agreed: slots whose licence was read and is
+    kept to."""
+
+    do: Literal["fetch_models"]
+    slots: tuple[str, ...] = Field(min_length=1, max_length=400)
+    agreed: tuple[str, ...] = Field((), max_length=400)
+
+
+class Mine(_File):
+    """One of the user's own files; with how "machine" also a folder of them."""
+
+
+class TakeInModels(_Action):
+    do: Literal["take_in_models"]
+    files: tuple[Mine, ...] = Field(min_length=1, max_length=400)
+
+
+class RemoveModel(_Action):
+    do: Literal["remove_model"]
+    slot: str
+
+
+class VerifyModels(_Action):
+    """slot: None for all that are here."""
+
+    do: Literal["verify_models"]
+    slot: str | None = None
+
+
+class CommercialSafe(_Action):
+    """Whether only models are shown and used whose terms allow commercial use."""
+
+    do: Literal["commercial_safe"]
+    on: bool
+
+
+ModelAction = Annotated[LookAtModels | FetchModels | TakeInModels | RemoveModel | VerifyModels | CommercialSafe,
+                        Field(discriminator="do")]
+_MODEL_ADAPTER: TypeAdapter[Any] = TypeAdapter(ModelAction)
+
+
 def parse_action(data: object) -> Any:
-    """One of the classes above. Raises InputError for anything else."""
+    """One of the classes of `Action`. Raises InputError for anything else."""
+    return _parsed(_ADAPTER, data)
+
+
+def parse_model_action(data: object) -> Any:
+    """One of the classes of `ModelAction`. Raises InputError for anything else."""
+    return _parsed(_MODEL_ADAPTER, data)
+
+
+def _parsed(adapter: TypeAdapter[Any], data: object) -> Any:
     try:
-        return _ADAPTER.validate_python(data)
+        return adapter.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

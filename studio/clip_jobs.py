@@ -12,7 +12,7 @@ from models.errors import InputError, OutputError
 from pipeline.clips.clip import Clip
 from pipeline.clips.containers import PICTURE_SUFFIX, containers
 from pipeline.clips.encoding import own_container
-from pipeline.jobs.job import Job
+from pipeline.jobs.job import Job, JobError
 from pipeline.recipe import Recipe, Span, UseSource
 from pipeline.rendering.request import ClipRequest
 from studio import actions
@@ -28,8 +28,11 @@ WAITING = frozenset({"queued", "running", "paused", "interrupted", "failed", "ca
 
 async def steps(c: ClipSession, action: Any) -> Steps:
     """What is asked of the queue, and of one of its jobs."""
-    if isinstance(action, actions.OfJob) and not c.visitor.owner:
-        rights.check_job(c.visitor, await asyncio.to_thread(c.machine.jobs.get, action.job), action)
+    if isinstance(action, actions.OfJob):
+        job = await asyncio.to_thread(c.machine.jobs.get, action.job)
+        if not c.visitor.owner:
+            rights.check_job(c.visitor, job, action)
+        _check_kind(c, job, action)
     if isinstance(action, actions.Render):
         async for step in learn(c):
             yield step
@@ -49,6 +52,17 @@ async def steps(c: ClipSession, action: Any) -> Steps:
         async for step in take_up(c, action):
             yield step
     yield EVERYTHING
+
+
+def _check_kind(c: ClipSession, job: Job, action: Any) -> None:
+    """Raises JobError where a download is asked for what renders alone have, DOWNLOAD.OFFLINE where it may not go on."""
+    if job.kind != "download":
+        return
+    if not isinstance(action, actions.AskJob):
+        raise JobError(f"{job.title} is a download, and no render.", subject=job.title,
+                       remedy="Look at it on the Models screen.")
+    if action.wish in ("retry", "go_on"):
+        c.machine.check_online(job.title)
 
 
 # Where a render goes ------------------------------------------------------------------------------------------------

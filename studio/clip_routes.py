@@ -123,7 +123,7 @@ def make_job_router(tabs: Tabs) -> APIRouter:
     async def result(tab_id: str, job_id: str) -> FileResponse:
         clip = _tab(tabs, tab_id)
         job: Job = await _asked(lambda: clip.machine.jobs.get(job_id))
-        seen = job.state == "done" and may_see(clip.visitor, job)
+        seen = job.state == "done" and job.kind == "render" and may_see(clip.visitor, job)  # models are not passed on
         path = Path(job.result.output) if seen and job.result else None
         if path is None or not path.is_file():
             raise HTTPException(404)

@@ -36,9 +36,10 @@ def card(job: Job, tab: str, visitor: Visitor = HOST) -> View:
 
 def _card(job: Job, tab: str) -> View:
     error, result = job.error, job.result
-    target = json.loads(job.request)["recipe"]["target"] or {}
+    request = json.loads(job.request)
+    target = {} if job.kind == "download" else request["recipe"]["target"] or {}
     return {
-        "id": job.id, "mine": True, "title": job.title, "state": job.state, "wanted": job.wanted, "stage": job.stage,
+        "id": job.id, "kind": job.kind, "slot": request.get("slot"), "mine": True, "title": job.title, "state": job.state, "wanted": job.wanted, "stage": job.stage,
         "done": job.finished_frames, "total": job.total_frames, "fps": round(job.fps, 1), "eta": job.eta,
         "parts": "".join(LETTERS[part] for part in job.parts), "attempts": job.attempts, "clip": target.get("id"),
         "picture": f"jobs/{tab}/{job.id}/picture?{job.picture}" if job.picture else None,
@@ -50,6 +51,6 @@ def _card(job: Job, tab: str) -> View:
             "path": result.output, "name": Path(result.output).name, "bytes": result.bytes,
             "sidecar": Path(result.sidecar).name if result.sidecar else None,
             "notes": [{"code": note.code, "words": note.words, "values": dict(note.values)} for note in result.notes],
-            "download": f"jobs/{tab}/{job.id}/result" if "%" not in result.output else None,
+            "download": None if job.kind == "download" or "%" in result.output else f"jobs/{tab}/{job.id}/result",
             **{name: result.data.get(name) for name in ("frames", "changed", "container", "codec")}},
     }

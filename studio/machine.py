@@ -8,8 +8,9 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models.errors import ModelError
 from pipeline.clips.proxies import ProxyCache
-from pipeline.jobs.runner import Jobs
+from pipeline.jobs.runner import KINDS, Jobs
 from studio.work import Worker
 
 
@@ -19,11 +20,12 @@ def _aside() -> ThreadPoolExecutor:
 
 @dataclass
 class Machine:
-    """data_dir: the data folder. aside: what nobody waits for (looking for people, estimates), so that a preview need
+    """data_dir: the data folder. offline: nothing is fetched from elsewhere. aside: what nobody waits for (looking for people, estimates), so that a preview need
     not wait for it. Jobs and proxies are made when they are first asked for: the Image screen needs neither."""
 
     data_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "likeness")
     executor: Executor = field(default_factory=_aside)
+    offline: bool = False
     _jobs: Jobs | None = None
     _proxies: ProxyCache | None = None
 
@@ -54,14 +56,21 @@ class Machine:
     async def start(self, *, resume: bool = False) -> None:
         """Begins to run the queue, with what earlier servers left in it. resume: what they left half done too, which
         else waits until somebody says that it may go on."""
-        await asyncio.to_thread(self.jobs.start)
+        await asyncio.to_thread(self.jobs.start, ("render",) if self.offline else KINDS)
         if resume:
             await asyncio.to_thread(self._go_on)
 
     def _go_on(self) -> None:
         for job in self.jobs.list():
-            if job.state == "interrupted":
+            if job.state == "interrupted" and not (self.offline and job.kind == "download"):
                 self.jobs.ask(job.id, "go_on")
+
+    def check_online(self, subject: str) -> None:
+        """Raises ModelError DOWNLOAD.OFFLINE."""
+        if self.offline:
+            raise ModelError("Nothing is fetched: this studio was started with --offline.", subject=subject,
+                             code="DOWNLOAD.OFFLINE", remedy="Start it without --offline, or take in files that you "
+                                                             "have.")
 
     def close(self) -> None:
         self.executor.shutdown(wait=False, cancel_futures=True)

@@ -12,6 +12,7 @@ from pipeline.rendering.control import PartState, Stage
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled", "interrupted"]
 Wanted = Literal["run", "pause", "cancel"]
+Kind = Literal["render", "download"]
 Wish = Literal["pause", "resume", "cancel", "retry", "go_on", "remove"]
 
 ALLOWED: Mapping[State, frozenset[State]] = MappingProxyType({
@@ -75,10 +76,11 @@ class JobResult:
 class Job:
     """A job as it was when it was asked for.
 
-    title: for people. output: the path that its request names. request: JSON of a `ClipRequest`. order: place in the
+    title: for people. kind: a render of a clip, or a model that is fetched; one of each kind is at work at a time.
+    output: the path that its request names. request: JSON of a `ClipRequest`, or of a `FetchRequest`. order: place in the
     queue, rising. created, started, finished: seconds since 1970; started is the last start's, None before it,
     finished None until it has come to an end (done, failed, cancelled, interrupted).
-    stage, finished_frames, total_frames, fps, eta, parts: as in `ClipProgress`, the last that was written; they stay
+    stage, finished_frames (of a download: bytes), total_frames, fps, eta, parts: as in `ClipProgress`, the last that was written; they stay
     when the job ends. picture: a number that changes with the last frame's JPEG (`Jobs.picture`); 0, there is none.
     wanted: what somebody asked of the worker that it may not have done yet: running with `pause` is "pausing".
     owner, expires: who holds the lease, and until when if nothing is heard of them.
@@ -89,7 +91,7 @@ class Job:
 
     id: str
     title: str
-    kind: str
+    kind: Kind
     state: State
     output: str
     request: str
@@ -119,8 +121,10 @@ class Job:
 
     @property
     def wishes(self) -> frozenset[Wish]:
-        """What may be asked of it now: the buttons of its card."""
-        return _WISHES[self.state]
+        """What may be asked of it now: the buttons of its card. A download is not paused but stopped: it goes on where
+        it was."""
+        wishes = _WISHES[self.state]
+        return wishes - {"pause", "resume"} if self.kind == "download" else wishes
 
 
 _WISHES: Mapping[State, frozenset[Wish]] = MappingProxyType({

@@ -1,4 +1,5 @@
-"""The queue as people-facing code sees it: submit, look, ask; and the thread that runs one job after the other."""
+"""The queue as people-facing code sees it: submit, look, ask; and the threads that run one job of a kind after the
+other."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from models.errors import InputError
-from pipeline.jobs.job import ENDED_WITHOUT, Job, JobError, JobFault, State, Wish
+from pipeline.jobs.fetching import FetchRequest, discard_part
+from pipeline.jobs.job import ENDED_WITHOUT, Job, JobError, JobFault, Kind, State, Wish
 from pipeline.jobs.leash import STOP
 from pipeline.jobs.store import JobStore
 from pipeline.recipe import spelt
@@ -26,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WORKER = (sys.executable, "-P", "-m", "pipeline.jobs.worker")
 """-P: a folder called `av` or `models` where the studio was started must not be taken for ours."""
 LOG = "log.txt"
+KINDS: tuple[Kind, ...] = ("render", "download")
 
 # Seconds between two looks at the queue and at the worker: other processes may change both. A look is a read of one
 # row (6 µs).
@@ -40,8 +43,9 @@ TROUBLE_PAUSE = 2.0
 
 
 class Jobs:
-    """The jobs of one data folder. Safe to share between threads; several processes may have the same folder: one job
-    at a time is at work among all of them, a paused one included, because whoever pauses wants the machine back.
+    """The jobs of one data folder. Safe to share between threads; several processes may have the same folder: one
+    render at a time is at work among all of them, a paused one included, because whoever pauses wants the machine back;
+    and beside it one download, which waits for the network and not for the machine.
 
     folder: where `jobs.db` lies, and a folder a job with its log; made when missing. clock: seconds since 1970.
     command: what starts a worker process, for tests; `--jobs FOLDER --job ID --owner TOKEN` are added.
@@ -53,9 +57,9 @@ class Jobs:
         self.folder = folder.absolute()
         self._store = JobStore(self.folder, clock)
         self._command = tuple(command or WORKER)
-        self._wake = threading.Event()
+        self._wake = {kind: threading.Event() for kind in KINDS}
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
         self.trouble: JobError | None = None
         """Why the queue stands still, where the store cannot be written; None otherwise."""
 
@@ -95,8 +99,9 @@ class Jobs:
     def new_id() -> str:
         return secrets.token_hex(8)
 
-    def submit(self, title: str, request: ClipRequest, *, id: str | None = None, submitter: str = "") -> str:
-        """Queues a render; returns its id. id: from `new_id`, where files had to be put into `own_folder` first.
+    def submit(self, title: str, request: ClipRequest | FetchRequest, *, id: str | None = None, submitter: str = "",
+               ) -> str:
+        """Queues a render or a download; returns its id. id: from `new_id`, where files had to be put into `own_folder` first.
         submitter: kept with the job, see there.
 
         The request's paths have to be absolute, and to be there when the job's turn comes. Raises InputError where a
@@ -104,9 +109,13 @@ class Jobs:
         """
         id = id or self.new_id()
         output, text = _as_text(request)
-        self._store.add(id, title, "render", output, text, submitter)
-        self._wake.set()
+        self._store.add(id, title, "render" if isinstance(request, ClipRequest) else "download", output, text, submitter)
+        self._wake_all()
         return id
+
+    def _wake_all(self) -> None:
+        for event in self._wake.values():
+            event.set()
 
     def ask(self, id: str, wish: Wish, request: ClipRequest | None = None) -> None:
         """pause, resume: the worker follows within a second (`Job.wanted` until it has). cancel: ends it, finished
@@ -125,44 +134,46 @@ class Jobs:
             self._store.queue_again(id, None if request is None else _as_text(request), states)
         else:
             self._remove(id)
-        self._wake.set()
+        self._wake_all()
 
     def _remove(self, id: str) -> None:
         job = self._store.remove(id)
         shutil.rmtree(self.own_folder(id), ignore_errors=True)  # a log that is held open, on Windows, may stay
         if job.state != "done" and all(other.output != job.output for other in self.list()):
-            discard_parts(Path(job.output))
+            (discard_parts if job.kind == "render" else discard_part)(Path(job.output))
 
     # Running
 
-    def start(self) -> None:
+    def start(self, kinds: Sequence[Kind] = KINDS) -> None:
         """Begins to run the queue. Jobs whose process is gone become interrupted, at once or when their lease has run
-        out."""
-        if self._thread is None:
+        out. kinds: those that are run; the others wait."""
+        if not self._threads:
             self._stopping.clear()
             self._store.expire()
-            self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
-            self._thread.start()
+            self._threads = [threading.Thread(target=self._run, args=(kind,), name=f"{kind}s", daemon=True)
+                             for kind in kinds]
+            for thread in self._threads:
+                thread.start()
 
     def stop(self) -> None:
         """Ends the worker: its job becomes interrupted, within a second. The store can still be looked at."""
         self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._wake_all()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
     def close(self) -> None:
         """Stops, and lets go of the store."""
         self.stop()
         self._store.close()
 
-    def _run(self) -> None:
+    def _run(self, kind: Kind) -> None:
         # This thread starts the workers and outlives them: on Linux a child may be tied to the thread that started it.
         while not self._stopping.is_set():
             try:
                 self._store.expire()
-                job = self._store.claim(f"{os.getpid()}-{secrets.token_hex(8)}")
+                job = self._store.claim(f"{os.getpid()}-{secrets.token_hex(8)}", kind)
                 if job is not None:
                     self._work(job)
                 self.trouble = None
@@ -171,8 +182,8 @@ class Jobs:
                 self._stopping.wait(TROUBLE_PAUSE)
                 continue
             if job is None:
-                self._wake.wait(QUEUE_LOOK)
-                self._wake.clear()
+                self._wake[kind].wait(QUEUE_LOOK)
+                self._wake[kind].clear()
 
     def _work(self, job: Job) -> None:
         """One job from its worker's start to its end, whatever that is."""
@@ -234,7 +245,7 @@ def discard_parts(output: Path) -> None:
             ledger.discard()
 
 
-def _as_text(request: ClipRequest) -> tuple[str, str]:
+def _as_text(request: ClipRequest | FetchRequest) -> tuple[str, str]:
     output = str(request.output.absolute())
     if spelt(output) != output:
         raise InputError(f"{spelt(output)} has a name that is not Unicode text.", subject=spelt(output),

@@ -27,6 +27,7 @@ from pipeline.jobs.job import (
     JobFault,
     JobNote,
     JobResult,
+    Kind,
     State,
     Wanted,
 )
@@ -129,7 +130,7 @@ class JobStore:
 
     # What people ask
 
-    def add(self, id: str, title: str, kind: str, output: str, request: str, submitter: str = "") -> None:
+    def add(self, id: str, title: str, kind: Kind, output: str, request: str, submitter: str = "") -> None:
         with self._change() as revision:
             place = self._db.execute("SELECT coalesce(max(place), 0) + 1 FROM job").fetchone()[0]
             self._db.execute(
@@ -141,6 +142,9 @@ class JobStore:
         """Tells the worker of a job at work. A wish to cancel stays."""
         with self._change() as revision:
             job = self._in(id, AT_WORK, f"cannot be asked to {wanted}")
+            if wanted == "pause" and "pause" not in job.wishes:
+                raise JobError(f"{job.title} cannot be paused.", subject=job.title,
+                               remedy="Cancel it: it goes on where it was when it is started again.")
             if job.wanted != "cancel":
                 self._set(id, revision, wanted=wanted)
 
@@ -172,14 +176,15 @@ class JobStore:
 
     # What runners and workers do
 
-    def claim(self, owner: str) -> Job | None:
-        """The next job of the queue, now `running` and this owner's; None while any process has one at work."""
-        if not self._any("state = 'queued'"):
+    def claim(self, owner: str, kind: Kind = "render") -> Job | None:
+        """The next job of a kind, now `running` and this owner's; None while any process has one of it at work."""
+        if not self._any("state = 'queued' AND kind = ?", kind):
             return None
         with self._change() as revision:
-            if self._any("state IN ('running','paused')"):
+            if self._any("state IN ('running','paused') AND kind = ?", kind):
                 return None
-            row = self._db.execute("SELECT * FROM job WHERE state = 'queued' ORDER BY place LIMIT 1").fetchone()
+            row = self._db.execute("SELECT * FROM job WHERE state = 'queued' AND kind = ? ORDER BY place LIMIT 1",
+                                   (kind,)).fetchone()
             if row is None:
                 return None
             job, now = _job(row), self._clock()
@@ -347,6 +352,9 @@ class JobStore:
 
 
 def _crash(job: Job, how: str, log: Path) -> JobFault:
+    if job.kind == "download":
+        return JobFault("JOB.CRASHED", f"{job.title}: the download ended at once, twice ({how}).", str(log),
+                        f"The last words are in {log}. What was fetched is kept; try again.", {"how": how})
     return JobFault("JOB.CRASHED", f"{job.title}: the render ended at once, twice at the same place ({how}).", str(log),
                     f"The last words are in {log}. Finished parts are kept; trim the clip to leave that place out, or "
                     "close other programs if memory ran out, and try again.", {"how": how})

@@ -1,6 +1,7 @@
-"""The process that renders one job: `python -m pipeline.jobs.worker --jobs FOLDER --job ID --owner TOKEN`.
+"""The process that does one job: `python -m pipeline.jobs.worker --jobs FOLDER --job ID --owner TOKEN`.
 
-A process of its own, because native code that crashes must not take the studio with it. It reports to the job's row
+A process of its own, because native code that crashes must not take the studio with it, and because a transfer that
+hangs can be ended. It reports to the job's row
 and looks there for what is wanted of it.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from models.errors import Cancelled, LikenessError
+from pipeline.jobs.fetching import fetch
 from pipeline.jobs.job import Job, JobError, JobFault, JobNote, JobResult, State
 from pipeline.jobs.leash import be_held, end_at_once, step_back
 from pipeline.jobs.store import LEASE, JobStore
@@ -38,8 +40,8 @@ LOOK, WRITE, BEAT = 0.1, 0.25, 1.0
 
 
 def render(job: Job, control: Control, data: Path) -> JobResult:
-    """The work of every job so far. A job that is started again goes on from its finished parts. data: the data folder,
-    in which finished parts stay for renders to come."""
+    """A job that is started again goes on from its finished parts. data: the data folder, in which finished parts stay
+    for renders to come."""
     from pipeline.engine import Engine
     from pipeline.models_folder import open_networks
     from pipeline.rendering.kept import KeptParts
@@ -143,7 +145,7 @@ class Desk:
 
 
 def main(argv: Sequence[str] | None = None, *, work: Work | None = None) -> int:
-    """One job. work: what is done instead of a render, for tests. Returns the exit code; 0 where the job's end is in
+    """One job. work: what is done instead of it, for tests. Returns the exit code; 0 where the job's end is in
     its row."""
     args = _parse(argv)
     stopping = threading.Event()
@@ -162,7 +164,12 @@ def main(argv: Sequence[str] | None = None, *, work: Work | None = None) -> int:
     result, fault = None, None
     try:
         # Where the command line keeps them too: beside the jobs in the data folder.
-        result = work(job, desk.control) if work else render(job, desk.control, args.jobs.parent)
+        if work is not None:
+            result = work(job, desk.control)
+        elif job.kind == "download":
+            result = fetch(job, desk.control)
+        else:
+            result = render(job, desk.control, args.jobs.parent)
     except Cancelled:
         state = "cancelled" if desk.cancelled else "interrupted"
     except BaseException as error:
@@ -216,7 +223,7 @@ def fault_of(error: BaseException, job: Job) -> JobFault:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="pipeline.jobs.worker", description="Renders one job of a data folder.")
+    parser = argparse.ArgumentParser(prog="pipeline.jobs.worker", description="Does one job of a data folder.")
     parser.add_argument("--jobs", type=Path, required=True, help="the folder of jobs.db")
     parser.add_argument("--job", required=True, help="the job's id")
     parser.add_argument("--owner", required=True, help="the token under which the job was claimed")

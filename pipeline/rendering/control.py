@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["look", "render", "join"]
+Stage = Literal["look", "render", "join", "fetch"]
 PartState = Literal["waiting", "running", "done"]
 
 
 @dataclass(frozen=True, slots=True)
 class ClipProgress:
-    """stage: looking for people, rendering, or joining the parts. done, total: frames. fps: frames a second of work,
-    measured over the last few seconds. eta: seconds left, None until 3 % or 5 s are done. parts: their states in
+    """stage: looking for people, rendering, or joining the parts; or fetching a model. done, total: frames; of a
+    download bytes, and 0 where the server does not say how many. fps: frames (bytes) a second of work, measured over
+    the last few seconds. eta: seconds left, None until 3 % or 5 s are done. parts: their states in
     order. picture: the last frame as a small JPEG, now and then."""
 
     stage: Stage

@@ -10,7 +10,9 @@ from studio import actions
 from studio.access.roles import Visitor
 
 # A viewer looks at results: opens screens, plays what was rendered, closes messages.
-_VIEWER = (actions.Screen, actions.Dismiss, actions.PlayResult, actions.Cancel)
+_VIEWER = (actions.Screen, actions.Dismiss, actions.PlayResult, actions.Cancel, actions.LookAtModels)
+# The machine's, not the tab's: what is taken away, or brought from elsewhere, changes everybody's work.
+_OWNER = (actions.RemoveModel, actions.TakeInModels, actions.CommercialSafe)
 # Questions that only the page itself asks; harmless, and refused in silence they would only puzzle.
 _IDLE = (actions.At, actions.Estimates)
 
@@ -28,6 +30,9 @@ def check(visitor: Visitor, action: Any) -> None:
     if not visitor.may_edit and not isinstance(action, (*_VIEWER, *_IDLE)):
         raise NotAllowed("You may look here, and not change anything.", subject=visitor.name,
                          remedy="Ask whoever sent the link for one with which you may edit.")
+    if isinstance(action, _OWNER):
+        raise NotAllowed("Only the owner changes which models are on this machine and how they may be used.",
+                         subject=visitor.name, remedy="Ask the owner.")
     if getattr(action, "how", None) == "machine":
         raise NotAllowed("Only the owner may open files of the machine.", subject=visitor.name,
                          remedy="Upload the file instead.")

@@ -67,18 +67,9 @@ def _get(store: Store, args: Namespace, terminal: Terminal) -> int:
 
 
 def _wanted(store: Store, slots: Sequence[str]) -> list[str]:
-    """The slots and what they need beside them, each once, what is needed first; without those that are here."""
-    found, wanted = store.found(), list[str]()
-
-    def add(slot: str) -> None:
-        for needed in store.catalogue.row(slot).needs:
-            add(needed)
-        if slot not in wanted and slot not in found:
-            wanted.append(slot)
-
-    for slot in slots:
-        add(slot)
-    return wanted
+    """The slots and what they need beside them, what is needed first; without those that are here."""
+    found = store.found()
+    return [row.slot for row in store.catalogue.with_needs(slots) if row.slot not in found]
 
 
 def _verify(store: Store, args: Namespace, terminal: Terminal) -> int:
