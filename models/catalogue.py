@@ -81,10 +81,9 @@ class CatalogueRow:
     of those that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never
     taken by itself.
     commercial, terms: may it be used for money, and why. role: of what a package brings, whose family has no contract
-    to say it. tried: whether the family's code ever ran a published
-    network of this kind, or only a twin with its contract. needs: slots beside which alone it is of use. presets: those
-    that want it. half: it may run in half precision, on devices that are made for it and after a comparison (see
-    `models.sessions.halves`).
+    to say it. tried: whether the family's code ever ran a published network of this kind, or only a twin with its
+    contract. needs: slots beside which alone it is of use. presets: those that want it. half: it may run in half
+    precision, on devices that are made for it and after a comparison (see `models.sessions.halves`).
     """
 
     slot: str

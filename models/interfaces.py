@@ -82,11 +82,12 @@ class Resting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FaceStack:
-    """The three that together find and know faces."""
+    """The three that together find and know faces. slots: the catalogue's, of the data that they work with."""
 
     detector: Detector
     landmarker: Landmarker
     recogniser: Recogniser
+    slots: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

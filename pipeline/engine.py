@@ -247,7 +247,8 @@ class Engine:
 
     def admit(self, recipe: Recipe) -> Admission:
         """Leave for a recipe's effects to run. Raises GateMissing, ConsentMissing, ModelError; see `pipeline.gate`."""
-        return admit(effects_of(recipe), self.registry, self.networks, unspoken_of(recipe))
+        return admit(effects_of(recipe), self.registry, self.networks, unspoken_of(recipe),
+                     self.faces.slots if recipe.commercial_safe else None)
 
     def _passes(self, recipe: Recipe, analysis: Analysis, target: Picture, sources: Mapping[str, Source],
                 admission: Admission) -> list[tuple[list[FaceJob], tuple[Step, ...]]]:

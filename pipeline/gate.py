@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.arrays import Pixels
-from models.catalogue import Catalogue
+from models.catalogue import Catalogue, whole_catalogue
 from models.errors import LikenessError, ModelError
 from models.families.analyser import ContentAnalyser
 from models.networks import Models, Networks
 from models.sessions import Lease
+from models.terms import check_commercial
 from pipeline.chain import Admission, Step, is_gated, plain_steps
 from pipeline.clips.moments import clock_of
 from pipeline.recipe import Effect, Recipe, RunEffects, UseSource
@@ -64,11 +65,13 @@ def analysers(catalogue: Catalogue) -> tuple[str, ...]:
 
 
 def admit(effects: Iterable[Effect], registry: Registry, networks: Networks, unspoken: Sequence[str] = (),
-          ) -> Admission:
+          safe_beside: Sequence[str] | None = None) -> Admission:
     """Leave for these effects to run.
 
-    unspoken: of whom nobody said that the use is permitted (see `unspoken_of`).
-    Raises, in this order and before any model is opened: GateMissing, ConsentMissing, ModelError (`MODEL.*`).
+    unspoken: of whom nobody said that the use is permitted (see `unspoken_of`). safe_beside: where only models may be
+    used whose terms allow commercial use: those that are used beside the effects' own; None where any may.
+    Raises, in this order and before any model is opened: GateMissing, ConsentMissing, ModelError (`LICENCE.COMMERCIAL`,
+    `MODEL.*`).
     """
     steps = plain_steps(tuple(effects), registry)
     gated = [step for step in steps if is_gated(step)]
@@ -79,6 +82,10 @@ def admit(effects: Iterable[Effect], registry: Registry, networks: Networks, uns
                                  subject=unspoken[0],
                                  remedy="If it is, say so: --i-have-consent, or the box beside the source.")
     slots = frozenset(slot for step in steps for slot in step.needs.models)
+    if safe_beside is not None:
+        catalogue = networks.store.catalogue if networks.store is not None else whole_catalogue()
+        for slot in (*sorted(slots), *(analysers(catalogue) if gated else ()), *safe_beside):
+            check_commercial(catalogue, slot)
     networks.check(sorted(slots))
     return Admission(slots, bool(gated))
 

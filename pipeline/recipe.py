@@ -196,7 +196,8 @@ class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
     else gets `everyone`, in clips also faces that are nobody's in `people`. trim: the span of a clip that is rendered.
     covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass.
-    consent: the statement that changing the people shown is permitted, for effects without a source that need it."""
+    consent: the statement that changing the people shown is permitted, for effects without a source that need it.
+    commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`)."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""
@@ -210,6 +211,7 @@ class Recipe(_Model):
     covers: tuple[DrawnBox, ...] = ()
     accepted: tuple[Span, ...] = ()
     consent: str | None = None
+    commercial_safe: bool = False
     segments: tuple[Segment, ...] = Field(default=(Segment(),), min_length=1)
     output: Output = Output()
 

@@ -23,6 +23,7 @@ from fastapi.responses import JSONResponse
 
 from models.errors import LikenessError
 from pipeline.engine import Engine
+from pipeline.models_folder import open_store
 from studio.access.door import Door
 from studio.access.gate import Gate
 from studio.access.hosts import Hosts
@@ -31,6 +32,7 @@ from studio.machine import Machine
 from studio.pace import Pace
 from studio.settings import Settings
 from studio.sharing import Sharing
+from studio.shelf import Shelf
 from studio.tabs import Tabs
 from studio.tunnels.ways import way_of
 from studio.work import Worker
@@ -72,7 +74,11 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     clear_left_behind(settings.tabs_folder)
     folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=settings.tabs_folder))
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
-    machine = Machine(settings.data_dir)
+    if engine.networks.store is None:
+        engine.networks.store = open_store(None, settings.data_dir)
+    machine = Machine(settings.data_dir, offline=settings.offline, safe=lambda: shelf.safe,
+                      command=settings.jobs_command)
+    shelf = Shelf(engine.networks, machine, folder / "uploads", settings.commercial_safe)
     worker = Worker(executor)
     tabs = Tabs(engine, worker, folder, machine)
     door = Door(settings.data_dir, Hosts(settings.allowed_hosts, wide=settings.wide), port=settings.port,
@@ -105,7 +111,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     for router in (make_router(tabs, instance), make_clip_router(tabs), make_job_router(tabs),
                    make_access_router(door, sharing)):
         app.include_router(router)
-    app.add_middleware(Pace, queue=mount(app, tabs, settings, LARGEST_UPLOAD))
+    app.add_middleware(Pace, queue=mount(app, tabs, shelf, settings, LARGEST_UPLOAD))
     app.add_middleware(Gate, door=door, root_path=settings.root_path)
     return app
 

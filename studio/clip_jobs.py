@@ -55,7 +55,8 @@ async def steps(c: ClipSession, action: Any) -> Steps:
 
 
 def _check_kind(c: ClipSession, job: Job, action: Any) -> None:
-    """Raises JobError where a download is asked for what renders alone have, DOWNLOAD.OFFLINE where it may not go on."""
+    """Raises JobError where a download is asked for what renders alone have, ModelError DOWNLOAD.OFFLINE where it may
+    not go on."""
     if job.kind != "download":
         return
     if not isinstance(action, actions.AskJob):

@@ -85,6 +85,7 @@ class ClipSession(Project):
     jump: int = 0
 
     def __post_init__(self) -> None:
+        self.safe = self.machine.safe
         super().__post_init__()
         self.previews: Newest[Any] = Newest(self.worker)
         self.looking: Newest[tuple[tuple[PersonFound, ...], dict[str, Encoded]]] = Newest(self.machine.aside)

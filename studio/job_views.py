@@ -39,7 +39,8 @@ def _card(job: Job, tab: str) -> View:
     request = json.loads(job.request)
     target = {} if job.kind == "download" else request["recipe"]["target"] or {}
     return {
-        "id": job.id, "kind": job.kind, "slot": request.get("slot"), "mine": True, "title": job.title, "state": job.state, "wanted": job.wanted, "stage": job.stage,
+        "id": job.id, "kind": job.kind, "slot": request.get("slot"), "mine": True, "title": job.title,
+        "state": job.state, "wanted": job.wanted, "stage": job.stage,
         "done": job.finished_frames, "total": job.total_frames, "fps": round(job.fps, 1), "eta": job.eta,
         "parts": "".join(LETTERS[part] for part in job.parts), "attempts": job.attempts, "clip": target.get("id"),
         "picture": f"jobs/{tab}/{job.id}/picture?{job.picture}" if job.picture else None,

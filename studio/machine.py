@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +21,15 @@ def _aside() -> ThreadPoolExecutor:
 
 @dataclass
 class Machine:
-    """data_dir: the data folder. offline: nothing is fetched from elsewhere. aside: what nobody waits for (looking for people, estimates), so that a preview need
-    not wait for it. Jobs and proxies are made when they are first asked for: the Image screen needs neither."""
+    """data_dir: the data folder. safe: whether only models may be used whose terms allow commercial use. command: what
+    starts a job's process, for tests. offline: nothing is fetched from elsewhere. aside: what nobody waits for (looking
+    for people, estimates), so that a preview need not wait for it. Jobs and proxies are made when they are first asked for: the Image screen needs neither."""
 
     data_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "likeness")
     executor: Executor = field(default_factory=_aside)
     offline: bool = False
+    safe: Callable[[], bool] = lambda: False
+    command: Sequence[str] | None = None
     _jobs: Jobs | None = None
     _proxies: ProxyCache | None = None
 
@@ -35,7 +39,7 @@ class Machine:
     @property
     def jobs(self) -> Jobs:
         if self._jobs is None:
-            self._jobs = Jobs(self.data_dir / "jobs")
+            self._jobs = Jobs(self.data_dir / "jobs", command=self.command)
         return self._jobs
 
     @property

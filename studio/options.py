@@ -120,6 +120,9 @@ OPTIONS = (
     Option("resume_renders", "YES", "at the start, go on with renders that the last end of the studio interrupted: for "
                                     "a server that is started by itself (default: no, they wait to be asked)",
            read_yes, False, bare="yes"),
+    Option("offline", "YES", "fetch nothing from elsewhere, and say so", read_yes, False, bare="yes"),
+    Option("commercial_safe", "YES", "show and use only models whose terms allow commercial use; also a switch on the "
+                                     "Models screen", read_yes, False, bare="yes"),
 )
 
 
@@ -131,6 +134,13 @@ def settle(flags: Mapping[str, Any], variables: Mapping[str, str], data_dir: Pat
     file = data_dir / FILE
     written = _written(file)
     return {option.name: _value(option, flags, variables, written, file) for option in OPTIONS}
+
+
+def settle_one(name: str, flag: Any, variables: Mapping[str, str], data_dir: Path) -> Value:
+    """One option's value, for commands that have it too. Raises as `settle`, about this option alone."""
+    option = next(one for one in OPTIONS if one.name == name)
+    file = data_dir / FILE
+    return _value(option, {name: flag}, variables, _written(file), file)
 
 
 def shown(value: Any) -> str:

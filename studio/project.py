@@ -62,7 +62,8 @@ class Project:
     visitor: whose it is. shots: what each photo of a source shows, by the photo's id: its picture, or the best faces of
     a clip. halted: the user stopped the work, and nothing was asked for since. running: work by what it is for, so that
     two actions that need the same wait for one. numbers: for notices and offers, counted up, so that a page tells each
-    apart.
+    apart. safe: whether only models may be used whose terms allow commercial use: while they may not, every recipe that
+    is made here says so.
     """
 
     engine: Engine
@@ -80,6 +81,7 @@ class Project:
     halted: bool = False
     running: dict[Hashable, Ticket[Any]] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+    safe: Callable[[], bool] = field(default=lambda: False, repr=False)
 
     def __post_init__(self) -> None:
         self.presets: list[Preset] = list(load_presets().values())
@@ -90,7 +92,8 @@ class Project:
 
     @property
     def recipe(self) -> Recipe:
-        return self.history.now
+        now = self.history.now
+        return now.model_copy(update={"commercial_safe": True}) if self.safe() and not now.commercial_safe else now
 
     @property
     def people(self) -> int:
@@ -180,6 +183,8 @@ class Project:
     # Edits of the recipe ----------------------------------------------------------------------------------------------
 
     def put(self, recipe: Recipe, merge: str | None = None) -> None:
+        if self.safe():  # the machine's word and not the project's: it ends when it is switched off there
+            recipe = recipe.model_copy(update={"commercial_safe": self.history.now.commercial_safe})
         self.history.put(recipe, merge=merge)
 
     def add_photo(self, photo: Photo, name: str | None, to: str | None, group: str | None = None) -> None:

@@ -42,6 +42,7 @@ class TabSession(Project):
     told: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.safe = self.machine.safe
         super().__post_init__()
         self.previews: Newest[tuple[Rendered, Encoded]] = Newest(self.worker)
         self._views = itertools.count(1)

@@ -26,7 +26,9 @@ class Settings:
 
     listen: the address that is listened on. root_path: where a proxy shows the studio, without a slash at its end.
     allowed_hosts: names beside the machine's own. asks: everybody is asked for a credential, tunnel or not.
-    resume_renders: interrupted renders go on at the start. options:
+    resume_renders: interrupted renders go on at the start. offline: nothing is fetched from elsewhere. commercial_safe:
+    the flag, variable or file that said so; empty where none did. jobs_command: what starts a job's process, for tests.
+    options:
     all of it again with where it came from, to be shown. checks: called for the System screen; gives the doctor's rows
     (name, state, words, remedy). cores: how many CPU cores there are, for the top bar.
     """
@@ -38,6 +40,9 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     asks: bool = False
     resume_renders: bool = False
+    offline: bool = False
+    commercial_safe: str = ""
+    jobs_command: Sequence[str] | None = None
     options: Mapping[str, Value] = field(default_factory=_none)
     checks: Callable[[], Sequence[Mapping[str, Any]]] = _nothing
     cores: int = field(default_factory=lambda: os.cpu_count() or 1)

@@ -13,6 +13,7 @@ from typing import Any
 
 from models.catalogue import CatalogueRow, Role
 from models.errors import InputError, LikenessError, ModelError
+from models.networks import Networks
 from models.store import SUFFIXES, Found, Store
 from models.terms import obstacle
 from pipeline.jobs.fetching import FetchRequest
@@ -26,22 +27,28 @@ logger = logging.getLogger(__name__)
 
 View = dict[str, Any]
 
-ROLES: tuple[Role, ...] = ("swapper", "enhancer", "analyser", "detector", "landmarker", "recogniser", "converter", "mask",
-                           "matte", "upscaler")
+ROLES: tuple[Role, ...] = ("swapper", "enhancer", "analyser", "detector", "landmarker", "recogniser", "converter",
+                           "mask", "matte", "upscaler")
 """In the order of the screen: what people come for, then what that needs, then the rest; later ones follow."""
 UNFINISHED = frozenset({"queued", "running", "interrupted", "failed", "cancelled"})
 
 
 @dataclass
 class Shelf:
-    """One for the whole studio. uploads: where uploaded files lie. forced: commercial-safe was said at the start, by
-    this flag, variable or file, and is not the screen's to switch; empty where it was not."""
+    """One for the whole studio. networks: whose store has the files. uploads: where uploaded files lie. forced: the
+    flag, variable or file that said commercial-safe at the start: then it is not the screen's to switch; else empty.
+    """
 
-    store: Store
+    networks: Networks
     machine: Machine
     uploads: Path
     forced: str = ""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
+
+    @property
+    def store(self) -> Store:
+        assert self.networks.store is not None
+        return self.networks.store
 
     @property
     def safe(self) -> bool:
@@ -49,11 +56,12 @@ class Shelf:
 
     async def perform(self, visitor: Visitor, data: object) -> AsyncIterator[View]:
         """Does what the screen asks for; the view after it. What goes wrong is in the view."""
-        told: list[View] = []
+        told: list[View] | None = None
         try:
             action = actions.parse_model_action(data)
             rights.check(visitor, action)
-            told = await asyncio.to_thread(self._do, visitor, action)
+            if not isinstance(action, actions.LookAtModels):
+                told = await asyncio.to_thread(self._do, visitor, action)
         except LikenessError as error:
             told = [notice_of(error)]
         except Exception as error:  # a fault of the program: said on the screen, and in full on the terminal
@@ -64,6 +72,7 @@ class Shelf:
         yield await asyncio.to_thread(self.view, visitor, told)
 
     def _do(self, visitor: Visitor, action: Any) -> list[View]:
+        self.networks.forget()
         if isinstance(action, actions.FetchModels):
             self.fetch(action.slots, action.agreed, visitor)
         elif isinstance(action, actions.TakeInModels):
@@ -144,8 +153,8 @@ class Shelf:
         found = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
         files = [one for one in found if one.is_file()]
         if not files:
-            raise InputError(f"There are no models in {path} (.onnx or .dfm).", subject=str(path), code="INPUT.NO_MODELS",
-                             remedy="Name the folder that holds the files, or one of them.")
+            raise InputError(f"There are no models in {path} (.onnx or .dfm).", subject=str(path),
+                             code="INPUT.NO_MODELS", remedy="Name the folder that holds the files, or one of them.")
         yield from ((one, one.name) for one in files)
 
     def verify(self, slot: str | None) -> list[View]:
@@ -161,8 +170,9 @@ class Shelf:
 
     # What is shown
 
-    def view(self, visitor: Visitor, told: Iterable[View] = ()) -> View:
-        """Plain data; words are chosen by the page. Paths of the machine are the owner's alone."""
+    def view(self, visitor: Visitor, told: Iterable[View] | None = None) -> View:
+        """Plain data; words are chosen by the page. Paths of the machine are the owner's alone. told: in answer to what
+        was asked for; None where somebody only looks, so that earlier answers stay."""
         catalogue, found, faults = self.store.catalogue, self.store.found(), self.store.faults()
         safe = self.safe
         rows = [self._row(row, found.get(row.slot), faults.get(row.slot), safe, visitor)
@@ -173,7 +183,7 @@ class Shelf:
             "offline": self.machine.offline, "safe": safe, "forced": self.forced,
             "roles": [{"role": role, "rows": some} for role in roles
                       if (some := [row for row in rows if row["role"] == role])],
-            "told": list(told), "may": {"fetch": visitor.may_edit, "change": visitor.owner},
+            "told": None if told is None else list(told), "may": {"fetch": visitor.may_edit, "change": visitor.owner},
         }
 
     def _row(self, row: CatalogueRow, found: Found | None, fault: ModelError | None, safe: bool, visitor: Visitor,

@@ -312,4 +312,4 @@ def _upright_region(picture: Pixels, face: Face) -> tuple[Pixels, Matrix]:
 
 def dlib_stack() -> FaceStack:
     """The face stack that needs no download. Nothing is loaded before its first use."""
-    return FaceStack(DlibDetector(), DlibLandmarker(), DlibRecogniser())
+    return FaceStack(DlibDetector(), DlibLandmarker(), DlibRecogniser(), ("dlib.points68", "dlib.descriptor"))

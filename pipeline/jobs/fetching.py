@@ -24,7 +24,7 @@ LOOK = 0.1
 
 
 class FetchRequest(BaseModel):
-    """slot: the catalogue's. folder, record: of the store (see `models.store.Store`). output: where the file will be."""
+    """slot: the catalogue's. folder, record: of the store (see `models.store.Store`). output: where the file goes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

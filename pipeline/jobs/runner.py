@@ -101,15 +101,16 @@ class Jobs:
 
     def submit(self, title: str, request: ClipRequest | FetchRequest, *, id: str | None = None, submitter: str = "",
                ) -> str:
-        """Queues a render or a download; returns its id. id: from `new_id`, where files had to be put into `own_folder` first.
-        submitter: kept with the job, see there.
+        """Queues a render or a download; returns its id. id: from `new_id`, where files had to be put into `own_folder`
+        first. submitter: kept with the job, see there.
 
         The request's paths have to be absolute, and to be there when the job's turn comes. Raises InputError where a
         path is not Unicode text.
         """
         id = id or self.new_id()
         output, text = _as_text(request)
-        self._store.add(id, title, "render" if isinstance(request, ClipRequest) else "download", output, text, submitter)
+        kind: Kind = "render" if isinstance(request, ClipRequest) else "download"
+        self._store.add(id, title, kind, output, text, submitter)
         self._wake_all()
         return id
 

@@ -163,9 +163,21 @@ def _serve(parser: argparse.ArgumentParser) -> None:
                           "  settings.toml in the data folder (listen, port …). The flag counts before the variable,\n"
                           "  the variable before the file; `--help` and the System screen show which it was.")
     for option in OPTIONS:
-        more: dict[str, Any] = {"nargs": "?", "const": option.bare} if option.bare else {}
-        reached.add_argument(option.flag, dest=option.name, type=_read(option), metavar=option.metavar,
-                             help=option.help, default=None, action="append" if option.many else "store", **more)
+        _option(reached, option.name)
+
+
+def _option(parser: argparse.ArgumentParser | argparse._ArgumentGroup, name: str) -> None:
+    """One of the studio's options, for every command that has it."""
+    option = next(one for one in OPTIONS if one.name == name)
+    more: dict[str, Any] = {"nargs": "?", "const": option.bare} if option.bare else {}
+    parser.add_argument(option.flag, dest=option.name, type=_read(option), metavar=option.metavar, help=option.help,
+                        default=None, action="append" if option.many else "store", **more)
+
+
+def _switch(parser: argparse.ArgumentParser, name: str) -> None:
+    """One of the studio's options as a flag without a value, for commands where a word behind it is something else."""
+    option = next(one for one in OPTIONS if one.name == name)
+    parser.add_argument(option.flag, dest=option.name, action="store_const", const=True, help=option.help)
 
 
 def _read(option: Option) -> Callable[[str], Any]:
@@ -203,7 +215,9 @@ def _models(parser: argparse.ArgumentParser) -> None:
                              help="as `models list` names it")
         if name == "get":
             sub.add_argument("--agree", action="store_true", help="you read their licences, and keep to them")
-            sub.add_argument("--offline", action="store_true", help="fetch nothing, and say so")
+            _switch(sub, "offline")
+        if name in ("get", "list"):
+            _switch(sub, "commercial_safe")
 
 
 def _password(parser: argparse.ArgumentParser) -> None:
@@ -240,6 +254,7 @@ def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save-recipe", type=_file, metavar="R.json", help="also save what was done as a recipe")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     _models_dir(parser)
+    _switch(parser, "commercial_safe")
     parser.add_argument("--i-have-consent", action="store_true",
                         help="you state that the use of the faces is permitted: neural swappers and editors ask for it")
     parser.add_argument("--cover", action="append", type=_cover, default=[], metavar="X,Y,W,H[@TIME][=STYLE]",

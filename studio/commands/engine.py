@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 
 from models.store import Store
 from pipeline.data_folder import data_folder
 from pipeline.engine import Engine
 from pipeline.models_folder import open_networks, open_store
+from studio.options import settle_one
 
 
 def store_of(args: Namespace) -> Store:
     return open_store(args.models_dir, data_folder(args.data_dir))
+
+
+def is_safe(args: Namespace, store: Store) -> bool:
+    """Whether only models may be used whose terms allow commercial use: by --commercial-safe, its variable, the
+    settings, or the switch on the Models screen."""
+    said = settle_one("commercial_safe", args.commercial_safe, os.environ, data_folder(args.data_dir)).value
+    return bool(said) or store.commercial_safe
 
 
 def make_engine(args: Namespace) -> Engine:

@@ -11,9 +11,12 @@ from models.catalogue import CatalogueRow
 from models.download import Download, make_client
 from models.errors import LikenessError, ModelError
 from models.store import Found, Store
-from studio.commands.engine import store_of
+from models.terms import obstacle
+from pipeline.data_folder import data_folder
+from studio.commands.engine import is_safe, store_of
 from studio.commands.faults import DONE, FAILED
 from studio.commands.terminal import Terminal
+from studio.options import settle_one
 
 
 def models(args: Namespace, terminal: Terminal) -> int:
@@ -23,15 +26,19 @@ def models(args: Namespace, terminal: Terminal) -> int:
 
 
 def _list(store: Store, args: Namespace, terminal: Terminal) -> int:
-    found = store.found()
-    rows = [_row(store, row, found.get(row.slot)) for row in store.catalogue.offered]
+    found, safe = store.found(), is_safe(args, store)
+    rows = [_row(store, row, found.get(row.slot)) for row in store.catalogue.offered
+            if not safe or obstacle(store.catalogue, row) is None]
     width = max((len(row["slot"]) for row in rows), default=0)
     lines = [f"Models in {store.folder}"]
     for row in rows:
         here = row["state"] or "-"
         lines.append(f"{row['slot']:<{width}}  {here:<10}  {_use(row['commercial']):<20}  {row['title']}"
                      f"{'' if row['tried'] == 'real' else ' (tried with a twin only)'}")
-    terminal.answer({"folder": str(store.folder), "models": rows}, "\n".join(lines))
+    if safe:
+        hidden = len(store.catalogue.offered) - len(rows)
+        lines.append(f"commercial-safe: {hidden} models whose terms do not allow commercial use are left out")
+    terminal.answer({"folder": str(store.folder), "commercial_safe": safe, "models": rows}, "\n".join(lines))
     return DONE
 
 
@@ -48,12 +55,15 @@ def _use(commercial: str) -> str:
 
 
 def _get(store: Store, args: Namespace, terminal: Terminal) -> int:
-    if args.offline:
+    if settle_one("offline", args.offline, os.environ, data_folder(args.data_dir)).value:
         raise ModelError("Nothing is fetched with --offline.", subject=", ".join(args.slots), code="DOWNLOAD.OFFLINE",
                          remedy="Leave --offline away, or take in files that you have: `models import FILE`.")
     done = []
+    wanted, safe = _wanted(store, args.slots), is_safe(args, store)
+    for slot in wanted:  # before anything is fetched
+        store.allowed(slot, safe)
     with make_client() as client:
-        for slot in _wanted(store, args.slots):
+        for slot in wanted:
             if args.agree:
                 store.agree(slot)
 

@@ -26,7 +26,7 @@ from pipeline.recipe import (
 )
 from pipeline.version import VERSION
 from studio.commands.covers import boxes_of
-from studio.commands.engine import make_engine
+from studio.commands.engine import is_safe, make_engine, store_of
 from studio.commands.faults import DONE, UsageError
 from studio.commands.inputs import check_same, open_sources
 from studio.commands.look import face_data, face_lines, looking, remark_data, stages
@@ -55,7 +55,13 @@ def _admit(args: Namespace, engine: Engine, wanted: Wanted) -> None:
     else:
         effects = effects_of(wanted.base)
     silent = [] if args.i_have_consent else [name for name in wanted.photos if _consent_of(name, args, wanted) is None]
-    admit(effects, engine.registry, engine.networks, silent)
+    safe = engine.faces.slots if wants_safe(args, wanted) else None
+    admit(effects, engine.registry, engine.networks, silent, safe)
+
+
+def wants_safe(args: Namespace, wanted: Wanted) -> bool:
+    """Whether only models may be used whose terms allow commercial use: this call says so, or the recipe."""
+    return is_safe(args, store_of(args)) or (wanted.base is not None and wanted.base.commercial_safe)
 
 
 def _consent_of(name: str, args: Namespace, wanted: Wanted) -> str | None:
@@ -91,6 +97,7 @@ def _render_picture(args: Namespace, terminal: Terminal, engine: Engine, wanted:
             terminal.note(f"{source.name}: {remark.words}")
     recipe = Recipe(
         made_with=f"Likeness {VERSION}", target=_input(target), looking=look, consent=people_consent(args, wanted),
+        commercial_safe=wants_safe(args, wanted),
         sources=tuple(source_input(source, args, wanted, engine) for source in sources.values()),
         output=_output(wanted.base, args.output),
         covers=(*(wanted.base.covers if wanted.base else ()),

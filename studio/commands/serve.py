@@ -68,7 +68,8 @@ def serve(args: Namespace, terminal: Terminal) -> int:
         serve_app(engine, listening, ready, terminal.note, data_dir=folder, password=_password(options),
                   share=options["share"].value, listen=host, root_path=options["root_path"].value,
                   allowed_hosts=options["allowed_host"].value, asks=options["password_file"].value is not None,
-                  resume_renders=options["resume_renders"].value,
+                  resume_renders=options["resume_renders"].value, offline=options["offline"].value,
+                  commercial_safe=options["commercial_safe"].where if options["commercial_safe"].value else "",
                   options={**options, "port": Value(options["port"].option, port, options["port"].origin,
                                                     options["port"].where)}, checks=checks)
     return INTERRUPTED

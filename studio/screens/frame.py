@@ -8,8 +8,9 @@ from fastapi import FastAPI
 from pipeline.version import VERSION
 from studio.media import WEB
 from studio.pace import Queue
-from studio.screens import image, system
+from studio.screens import image, models, system
 from studio.settings import Settings
+from studio.shelf import Shelf
 from studio.tabs import Tabs
 
 SYSTEM_FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC",
@@ -25,7 +26,7 @@ HEAD = (f'<link rel="stylesheet" href="studio.css?v={VERSION}">'
         f'<script src="studio.js?v={VERSION}"></script>')
 
 
-def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> Queue:
+def mount(app: FastAPI, tabs: Tabs, shelf: Shelf, settings: Settings, largest_upload: int) -> Queue:
     """Builds the Blocks and mounts them at the root, with everything off that Gradio would add of its own.
 
     Returns their queue."""
@@ -35,6 +36,7 @@ def mount(app: FastAPI, tabs: Tabs, settings: Settings, largest_upload: int) -> 
     with gr.Blocks(title="Likeness", analytics_enabled=False, fill_width=True) as blocks, \
             gr.Column(elem_id="frame"):
         image.build(tabs, settings)
+        models.build(shelf)
         system.build(settings)
     blocks.queue(default_concurrency_limit=None)
     gr.mount_gradio_app(

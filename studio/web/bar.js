@@ -9,14 +9,17 @@
   let fading = null;
   let choice = { format: null, quality: null };
 
-  const screens = ["image", "clip", "system"];
+  const screens = ["image", "clip", "models", "system"];
   L.screen = "image";
+  // Whether a picture or a clip is worked on there; the other screens leave the studio's word on that alone.
+  L.isWork = (screen) => ["image", "clip"].includes(screen);
   L.show = (screen) => {
     L.screen = screens.includes(screen) ? screen : "image";
     document.documentElement.dataset.screen = L.screen;
     L.player?.pause();
     tellScreen();
     if (L.screen === "system") L.places.system?.trigger("submit", {});
+    if (L.screen === "models") L.askModels({ do: "models" });
     L.redraw();
   };
 
@@ -24,7 +27,7 @@
   let toldScreen = null;
   const tellScreen = () => {
     const view = L.views.bar;
-    if (view?.tab === undefined || L.screen === "system" || (toldScreen ?? view.screen) === L.screen) return;
+    if (view?.tab === undefined || !L.isWork(L.screen) || (toldScreen ?? view.screen) === L.screen) return;
     toldScreen = L.screen;
     L.ask({ do: "screen", to: L.screen });
   };

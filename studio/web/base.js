@@ -74,7 +74,7 @@
   };
   L.draw = (name) => {
     const place = L.places[name];
-    if (!place || (L.views[name].rev === undefined && name !== "system")) return;
+    if (!place || (L.views[name].rev === undefined && !["system", "models"].includes(name))) return;
     L.parts[name].draw(place.root, L.views[name], place);
   };
   L.redraw = () => Object.keys(L.places).forEach(L.draw);

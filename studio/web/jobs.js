@@ -26,7 +26,7 @@
   // studio told one look ago has to be here by now.
   let told = {};
   const catchUp = (now) => {
-    if (L.screen !== "system" && Object.entries(told).some(([name, rev]) => (L.revs[name] || 0) < rev)) L.ask({ do: "screen", to: L.screen });
+    if (L.isWork(L.screen) && Object.entries(told).some(([name, rev]) => (L.revs[name] || 0) < rev)) L.ask({ do: "screen", to: L.screen });
     told = now;
   };
   const take = (news) => {
@@ -36,12 +36,13 @@
     revision = news.revision;
     L.jobs = news.jobs;
     ["tray", "people", "clip"].forEach(L.draw);
+    L.lookAtModels();
     drawPanel();
   };
   L.lookAtJobs = () => { clearTimeout(timer); timer = setTimeout(look, 60); };
   document.addEventListener("visibilitychange", () => { if (!document.hidden) L.lookAtJobs(); });
 
-  const wish = (job, what) => { L.ask({ do: "job", job: job.id, wish: what }); L.lookAtJobs(); setTimeout(L.lookAtJobs, 350); };
+  const wish = L.wishOf = (job, what) => { L.ask({ do: "job", job: job.id, wish: what }); L.lookAtJobs(); setTimeout(L.lookAtJobs, 350); };
 
   // ---- questions about doubtful spans ----------------------------------------------------------------------------
   L.questionsOf = (clip) => L.jobs.filter((job) => job.clip === clip).flatMap((job) => job.doubts.map((doubt) => ({ ...doubt, job: job.id,
@@ -72,7 +73,7 @@
   };
 
   // Guests see that something of somebody else's runs, and not what it is.
-  const titleOf = (job) => job.title || t("job.somebody");
+  const titleOf = (job) => (job.title ? L.say(job.title) : t("job.somebody"));
 
   // ---- cards ----------------------------------------------------------------------------------------------------
   const TICKS = 60;
@@ -87,27 +88,36 @@
       Array.from({ length: count }, (_, i) => h(`i.${state(of(i))}`)));
   };
   const stateWords = (job) => {
+    if (isDownload(job) && job.state === "running" && !job.done && job.wanted === "run") return t("job.asking");
     if (job.state === "running" && job.wanted === "pause") return t("job.pausing");
     if (job.state === "running" && job.wanted === "cancel") return t("job.cancelling");
+    if (isDownload(job) && job.state === "running" && job.done && !job.fps) return t("job.no_news");
     if (job.state === "running" && job.stage) return t(`job.stage.${job.stage}`);
     if (job.doubts.length) return t("job.held");
     return t(`job.${job.state}`);
   };
   const share = (job) => (job.total ? job.done / job.total : 0);
+  // Of a download: bytes, bytes a second and the time left, as far as they are known.
+  const isDownload = (job) => job.kind === "download";
+  const loaded = (job) => [job.total ? `${L.bytes(job.done)} / ${L.bytes(job.total)}` : job.done ? L.bytes(job.done) : null,
+    job.fps && job.state === "running" ? t("job.speed", { size: L.bytes(job.fps) }) : null,
+    job.eta !== null && job.state === "running" ? t("job.left", { time: L.duration(job.eta) }) : null].filter(Boolean);
+  L.jobWords = (job) => [job.state === "running" && job.done && job.fps && job.wanted === "run" ? null : stateWords(job), ...loaded(job)].filter(Boolean).join(" · ");
   const figures = (job) => {
+    if (isDownload(job)) return running(job) ? h("span.figures", {}, loaded(job).join(" · ")) : null;
     if (!job.total || !running(job)) return null;
     return h("span.figures", {}, [`${job.done} / ${job.total}`, job.fps && job.state === "running" ? `${job.fps.toFixed(job.fps < 10 ? 1 : 0)} fps` : null,
       job.eta !== null && job.state === "running" ? t("job.left", { time: L.duration(job.eta) }) : null].filter(Boolean).join(" · "));
   };
-  const bar = (job) => h("progress", { max: 1, value: share(job), "aria-label": t("job.progress", { name: titleOf(job) }) });
+  const bar = L.jobBar = (job) => h("progress", { max: 1, value: isDownload(job) && !job.total ? undefined : share(job), "aria-label": t("job.progress", { name: titleOf(job) }) });
 
   const button = (job, what, words, more = {}) => h("button.button.small", { "data-key": `${what}-${job.id}`, "data-wish": what, onclick: () => wish(job, what), ...more }, words);
-  const actions = (job) => [...(job.mine ? own(job) : []), ...results(job)];
+  const actions = (job) => [...(job.mine ? own(job) : []), ...(isDownload(job) ? [] : results(job))];
   const own = (job) => [
-    job.state === "paused" || job.wanted === "pause" ? button(job, "resume", t("job.do.resume")) : job.state === "running" && job.wanted === "run" ? button(job, "pause", t("job.do.pause")) : null,
+    job.state === "paused" || job.wanted === "pause" ? button(job, "resume", t("job.do.resume")) : job.state === "running" && job.wanted === "run" && !isDownload(job) ? button(job, "pause", t("job.do.pause")) : null,
     running(job) ? button(job, "cancel", t("cancel"), { disabled: job.wanted === "cancel" }) : null,
     job.state === "interrupted" ? button(job, "go_on", t("job.do.go_on")) : null,
-    ["failed", "cancelled"].includes(job.state) && !job.doubts.length ? button(job, "retry", t(job.parts.includes("d") ? "job.do.go_on" : "job.do.retry")) : null,
+    ["failed", "cancelled"].includes(job.state) && !job.doubts.length ? button(job, "retry", t(job.parts.includes("d") || (isDownload(job) && job.done && !job.error) ? "job.do.go_on" : "job.do.retry")) : null,
     job.doubts.length ? h("button.button.small", { "data-key": `see-${job.id}`, onclick: () => { close(); L.ask({ do: "take_up", job: job.id, seconds: job.doubts[0].start }); } }, t("question.look")) : null,
   ];
   const results = (job) => [
@@ -115,14 +125,14 @@
     job.state === "done" && job.result?.download ? h("a.button.small", { href: job.result.download, download: job.result.name, "data-key": `download-${job.id}`, "data-download": true }, L.icon("save"), t("job.do.download")) : null,
   ];
   const more = (job) => [
-    running(job) || !job.mine ? null : h("button.bare", { "data-key": `again-${job.id}`, "data-again": true, title: t("job.do.again"), "aria-label": t("job.do.again"),
+    running(job) || !job.mine || isDownload(job) ? null : h("button.bare", { "data-key": `again-${job.id}`, "data-again": true, title: t("job.do.again"), "aria-label": t("job.do.again"),
       onclick: () => { close(); L.ask({ do: "take_up", job: job.id }); } }, L.icon("again")),
     job.wishes.includes("remove") ? h("button.bare", { "data-key": `remove-${job.id}`, "data-wish": "remove", title: t("job.do.remove"), "aria-label": t("job.do.remove"),
       onclick: () => wish(job, "remove") }, L.icon("trash")) : null,
   ];
   const icons = { done: "check", failed: "warning", interrupted: "warning", cancelled: "close", paused: "pause" };
   const card = (job) => h(`article.job-card.state-${job.state}`, { "data-key": `job-${job.id}`, "data-job": job.id, "data-state": job.state },
-    h("span.job-picture", {}, job.picture ? h("img", { src: job.picture, alt: "" }) : L.icon("film")),
+    h("span.job-picture", {}, job.picture ? h("img", { src: job.picture, alt: "" }) : L.icon(isDownload(job) ? "save" : "film")),
     h("div.job-words", {},
       h("p.job-title", {}, h("bdi", { title: titleOf(job) }, titleOf(job)), h("span.job-state", {}, icons[job.state] ? L.icon(icons[job.state]) : null, stateWords(job))),
       running(job) && job.state !== "queued" ? [h("div.job-bar", {}, bar(job), ticks(job)), figures(job)] : null,

@@ -46,7 +46,7 @@
   };
 
   // As people have it on their clipboards: bare, in quotes, or as the address that a file manager gives.
-  const plainPath = (typed) => {
+  const plainPath = L.plainPath = (typed) => {
     const bare = typed.trim().replace(/^(["'])(.*)\1$/, "$2");
     if (!/^file:\/\//i.test(bare)) return bare;
     try { return decodeURIComponent(new URL(bare).pathname).replace(/^\/([A-Za-z]:)/, "$1"); } catch { return bare; }
@@ -110,6 +110,7 @@
     event.preventDefault();
     depth = 0;
     mark(null);
+    if (L.screen === "models") { if (L.isOwner()) L.takeModels([...event.dataTransfer.files]); return; }
     L.take(event.dataTransfer.files, place(event));
   });
   document.addEventListener("paste", (event) => {

@@ -29,6 +29,8 @@
     h("p", {}, L.say(one.licence)), h("p", {}, L.say(one.terms)), h("code", {}, one.file));
 
   L.part("system", {
+    // A page that was loaded with this screen had nobody to ask yet when it was shown.
+    start(root, place) { if (L.screen === "system") place.trigger("submit", {}); },
     draw(root, view) {
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("screen.system"));

@@ -12,7 +12,7 @@
         share ? h("span.figures", {}, `${Math.round(share * 100)} %`) : null,
         h("button.button.small", { id: "upload-stop", "data-key": "upload-stop", onclick: stop }, t("cancel"))];
     }
-    if (view.busy && L.screen !== "system") {
+    if (view.busy && L.isWork(L.screen)) {
       const percent = Math.round(view.busy.share * 100);
       return [h("span.stage", { role: "status" }, t(`stage.${view.busy.stage}`)),
         h("progress", { max: 100, value: view.busy.share > 0 ? percent : undefined, "aria-label": t(`stage.${view.busy.stage}`) }),

@@ -137,14 +137,14 @@ def running_server(config: uvicorn.Config, listening: socket.socket | None = Non
 
 
 @contextlib.contextmanager
-def serve(folder: Path, *chromium_flags: str, **more: Any) -> Iterator[Studio]:
-    """more: of Settings."""
+def serve(folder: Path, *chromium_flags: str, engine: Engine | None = None, **more: Any) -> Iterator[Studio]:
+    """engine: with models of the test's own. more: of Settings."""
     executable = chromium()
     if executable is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    engine = Engine()
+    engine = engine or Engine()
     settings = Settings(data_dir=folder, port=port, options=settle({}, {}, folder), **more,
                         checks=lambda: [row.to_data() for row in (check_disk(folder), check_duplicates())])
     app = create_app(engine, settings)

@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from models.catalogue import load_catalogue
+from models.catalogue import Role, load_catalogue
+from models.store import State as FileState
 from pipeline.jobs.job import State
 from pipeline.presets import load_presets
 from pipeline.rendering.control import Stage
@@ -22,9 +23,12 @@ OTHER = [language for language in LANGUAGES if language != FALLBACK]
 
 # Keys that scripts put together: the beginning, and every ending that there is.
 MADE_UP = {
-    "screen.": ("image", "clip", "system"), "role.": ROLES, "style.": ("blur", "pixelate", "solid"),
+    "screen.": ("image", "clip", "models", "system"), "role.": ROLES, "style.": ("blur", "pixelate", "solid"),
     "stage.": ("opening", "finding", "learning", "rendering", "saving", "probing", "making_example", "looking",
                "estimating", "previewing"),
+    "models.role.": tuple(f"{role}{ending}" for role in get_args(Role) for ending in ("", ".help")),
+    "models.state.": tuple(f"{state}{ending}" for state in (*get_args(FileState), "packaged", "damaged", "missing")
+                           for ending in ("", ".help")),
     "job.": get_args(State), "job.stage.": get_args(Stage), "result.": ("both", "result", "original"),
     "check.state.": ("ok", "remark", "failure"), "settings.from.": get_args(Origin), "role.is.": GUESTS,
     "role.may.": GUESTS, "share.is.": ("opening", "open", "lost"),
@@ -95,9 +99,9 @@ def test_a_translation_says_every_remark_that_the_program_makes(language: str) -
 
 # Codes that no action of the studio can bring about: they belong to the command line and to authors of processors.
 NOT_ON_SCREEN = {"CANCELLED.USER", "LIKENESS.ERROR", "MEASURE.SIZE", "STUDIO.FOREIGN_REQUEST",
-                 "RECIPE.UNKNOWN_PROCESSOR", "ACCESS.SHORT_PASSWORD", "MODEL.PACKAGED", "MODEL.UNKNOWN"}
+                 "RECIPE.UNKNOWN_PROCESSOR", "ACCESS.SHORT_PASSWORD", "MODEL.PACKAGED"}
 AREAS = ("ANONYMISE|INPUT|MEDIA|OUTPUT|DISK|RECIPE|PROCESSOR|MODEL|STUDIO|INTERNAL|JOB|"
-         "MEMORY|PART|ACCESS|SHARE|GATE|CONSENT")
+         "MEMORY|PART|ACCESS|SHARE|GATE|CONSENT|LICENCE|DOWNLOAD")
 
 
 def doubtful() -> set[str]:
