@@ -23,7 +23,8 @@ def _aside() -> ThreadPoolExecutor:
 class Machine:
     """data_dir: the data folder. safe: whether only models may be used whose terms allow commercial use. command: what
     starts a job's process, for tests. offline: nothing is fetched from elsewhere. aside: what nobody waits for (looking
-    for people, estimates), so that a preview need not wait for it. Jobs and proxies are made when they are first asked for: the Image screen needs neither."""
+    for people, estimates), so that a preview need not wait for it. Jobs and proxies are made when they are first asked
+    for: the Image screen needs neither."""
 
     data_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "likeness")
     executor: Executor = field(default_factory=_aside)
