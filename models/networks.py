@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from models.catalogue import CatalogueRow
 from models.errors import ModelError
 from models.sessions import Lease, Priority, SessionManager
 from models.store import Store
+from models.terms import obstacle
 
 T = TypeVar("T")
 Build = Callable[[Lease, Mapping[str, Any]], T]
@@ -55,11 +57,13 @@ def missing(slot: str) -> ModelError:
 class Networks:
     """The files of a store, run by one session manager. Safe to share between threads; one of them serves a process.
 
-    store: None where there is no folder of models. clock: seconds that only go forward.
+    store: None where there is no folder of models. safe: only models may be taken whose terms allow commercial use; a
+    switch of the store says so too. clock: seconds that only go forward.
     """
 
     store: Store | None = None
     manager: SessionManager = field(default_factory=SessionManager)
+    safe: bool = False
     clock: Callable[[], float] = time.monotonic
     _paths: dict[str, Path] = field(default_factory=dict, init=False)
     _there: tuple[float, frozenset[str]] | None = field(default=None, init=False)
@@ -87,6 +91,14 @@ class Networks:
                 self._paths.clear()
             self._there = now, found
         return found
+
+    @property
+    def is_safe(self) -> bool:
+        return self.safe or (self.store is not None and self.store.commercial_safe)
+
+    def may_take(self, row: CatalogueRow) -> bool:
+        """Whether this model may be taken where nobody asked for it by name."""
+        return not self.is_safe or self.store is None or obstacle(self.store.catalogue, row) is None
 
     @property
     def changes(self) -> int:

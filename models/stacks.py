@@ -3,7 +3,7 @@ needs none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class _Maker:
                 best.setdefault(self.store.catalogue.family_of(row).role, there[row.slot])
         return FaceStack(self._detector(best.get("detector")),
                          self._landmarker(best.get("landmarker"), there.get(_GUESSING)),
-                         self._recogniser(best.get("recogniser")))
+                         self._recogniser(best.get("recogniser")), _slots(best))
 
     def _detector(self, found: Found | None) -> Detector:
         if found is None:
@@ -86,6 +86,13 @@ class _Maker:
 
     def _lease(self, found: Found) -> Lease:
         return self.manager.lease(found.path, name=found.row.slot, owner=OWNER, priority=self.priority, rows=True)
+
+
+def _slots(best: Mapping[str, Found]) -> tuple[str, ...]:
+    """What the parts work with: dlib's detector needs no file."""
+    instead = {"landmarker": "dlib.points68", "recogniser": "dlib.descriptor"}
+    return (*(found.row.slot for found in best.values()),
+            *(slot for role, slot in instead.items() if role not in best))
 
 
 def _name(found: Found) -> str:

@@ -146,7 +146,7 @@ class Engine:
         self.registry = registry or load_registry()
         self.networks = networks or Networks()
         self._given = faces
-        self._found: tuple[int, FaceStack] | None = None
+        self._found: tuple[tuple[int, bool], FaceStack] | None = None
         self._finding = threading.Lock()
         self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
         self.guard = Guard(self.networks, self.models)
@@ -162,10 +162,11 @@ class Engine:
         if self._given is not None:
             return self._given
         with self._finding:
-            changes = self.networks.changes
-            if self._found is None or self._found[0] != changes:
-                self._found = changes, stack_of(self.networks.store, self.networks.manager,
-                                                otherwise=lambda: dlib_stack())
+            networks = self.networks
+            key = networks.changes, networks.is_safe
+            if self._found is None or self._found[0] != key:
+                self._found = key, stack_of(networks.store, networks.manager, allowed=networks.may_take,
+                                            otherwise=lambda: dlib_stack())
             return self._found[1]
 
     def open(self, path: Path, *, name: str | None = None) -> Picture:

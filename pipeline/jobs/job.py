@@ -81,7 +81,7 @@ class Job:
     the queue, rising. created, started, finished: seconds since 1970; started is the last start's, None before it,
     finished None until it has come to an end (done, failed, cancelled, interrupted).
     stage, finished_frames (of a download: bytes), total_frames, fps, eta, parts: as in `ClipProgress`, the last that
-    was written; they stay when the job ends. picture: a number that changes with the last frame's JPEG (`Jobs.picture`);
+    was written; they stay when the job ends. picture: changes with the last frame's JPEG (`Jobs.picture`);
     0, there is none.
     wanted: what somebody asked of the worker that it may not have done yet: running with `pause` is "pausing".
     owner, expires: who holds the lease, and until when if nothing is heard of them.

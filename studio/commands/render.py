@@ -37,6 +37,7 @@ from studio.commands.wanted import People, Wanted, cast_of, check_people, wanted
 def render(args: Namespace, terminal: Terminal) -> int:
     engine = make_engine(args)
     wanted = wanted_of(args, engine)
+    engine.networks.safe = wants_safe(args, wanted)
     _admit(args, engine, wanted)
     if is_clip(wanted.target):
         from studio.commands.clips import render_clip
