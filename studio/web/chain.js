@@ -58,6 +58,18 @@
     ];
   };
 
+  // What an effect lacks to run: the models, their size, their terms, and the way to them.
+  const TERMS = { yes: "licence.commercial", no: "licence.no_commercial", unclear: "licence.unclear" };
+  const sizeOf = (models) => {
+    const known = models.filter((one) => one.bytes !== null);
+    return known.length ? L.bytes(known.reduce((sum, one) => sum + one.bytes, 0)) : t("models.size.unknown");
+  };
+  const lacks = ({ id, lacks: models }) => (models.length ? h("div.lacks", { "data-lacks": id },
+    h("p.hint", {}, t("effect.lacks", { names: models.map((one) => L.say(one.title)).join(", "), size: sizeOf(models) }),
+      " ", [...new Set(models.map((one) => `${L.say(one.licence)} (${t(TERMS[one.commercial])})`))].join("; ")),
+    h("button.button.small", { "data-key": `get-${id}`, "data-get": id, onclick: () => L.getModels(models.map((one) => one.slot)) },
+      L.icon("save"), t("effect.get"))) : null);
+
   const card = (effect, place, count) => {
     const shut = folded.has(effect.id) || !effect.on;
     const words = titleOf(effect);
@@ -74,6 +86,7 @@
         h("button.bare", { "data-key": `more-${effect.id}`, "data-more": effect.id, "aria-haspopup": "menu",
           title: t("effect.more", { title: words }), "aria-label": t("effect.more", { title: words }),
           onclick: (event) => more(event.currentTarget, effect, place, count) }, L.icon("more"))),
+      effect.on ? lacks(effect) : null,
       shut ? null : h("div.controls", {}, controls(effect)));
   };
 
@@ -81,7 +94,7 @@
     const roles = [...new Set(view.catalogue.map((one) => one.role))];
     L.menu(anchor, t("effect.add"), roles.flatMap((role) => [{ group: t(`role.${role}`) },
       ...view.catalogue.filter((one) => one.role === role).map((one) => ({ id: `add-${one.name}`, label: titleOf(one),
-        detail: helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
+        detail: one.lacks.length ? `${helpOf(one)} ${t("effect.lacks", { names: one.lacks.map((lack) => L.say(lack.title)).join(", "), size: sizeOf(one.lacks) })}` : helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
   };
 
   // Which stretch of the clip the sliders are about.

@@ -70,6 +70,19 @@
     agree.focus();
   };
 
+  // What an effect lacks, from its card: the Models screen, with the question that comes before a download.
+  let wanted = [];
+  L.getModels = (slots) => {
+    wanted = slots;
+    history.replaceState(null, "", "#models");
+    L.show("models");
+  };
+  const askForWanted = () => {
+    const slots = wanted.filter((slot) => rowsOf().some((row) => row.slot === slot && !row.barred));
+    wanted = [];
+    if (slots.length && view().may?.fetch) download(slots);
+  };
+
   // ---- files that somebody has -------------------------------------------------------------------------------------
   L.takeModels = async (files) => {
     const taken = [];
@@ -199,6 +212,7 @@
       if (some.rev !== seen) {
         seen = some.rev;
         waiting = false;
+        if (wanted.length) setTimeout(askForWanted);
         if (some.told) told = some.told.map((one) => ({ ...one, rev: some.rev }));
       }
       const rows = rowsOf(some);
