@@ -41,7 +41,7 @@ class Describer:
     share between threads."""
 
     def __init__(self, lease: Lease, facts: Mapping[str, Any]) -> None:
-        self._network = ArcfaceRecogniser(lease)
+        self._network = ArcfaceRecogniser(lease, facts)
         self._kept: WeakKeyDictionary[SourceFace, Embedding] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
