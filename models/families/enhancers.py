@@ -1,7 +1,7 @@
 """Enhancers that take a face and give it back clearer: GFPGAN, CodeFormer, GPEN, RestoreFormer++.
 
-One input of crops; CodeFormer's also takes `weight`, a double: how far it may go from what it sees (0) to what it
-knows of faces (1).
+One input of crops; CodeFormer's also takes `weight`, a double: from what it knows of faces (0) to what it sees (1), its
+authors' fidelity.
 """
 
 from __future__ import annotations

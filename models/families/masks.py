@@ -23,22 +23,24 @@ SOFT = 5.0
 
 
 class Occluder:
-    """XSeg: 1 where the face is seen, 0 where something lies before it. Safe to share between threads.
+    """XSeg: 1 where the face is seen, 0 where something lies before it. Safe to share between threads."""
 
-    leases: one, or several that vote: a pixel is the face's where all of them say so.
-    """
-
-    def __init__(self, leases: Sequence[Lease], facts: Mapping[str, Any]) -> None:
-        self._leases = tuple(leases)
-        self.crop = crop_facts(facts, leases[0].name)
+    def __init__(self, lease: Lease, facts: Mapping[str, Any]) -> None:
+        self._lease = lease
+        self.crop = crop_facts(facts, lease.name)
 
     def masks(self, crops: Sequence[Pixels]) -> list[Mask]:
-        """(S, S) float32 0..1 for each (S, S, 3) BGR crop. Raises ModelError."""
+        """(S, S) float32 0..1 for each (S, S, 3) BGR crop, as the network gives them. Raises ModelError."""
         if not crops:
             return []
-        batch = self.crop.encode(crops)
-        votes = [lease.run_rows({lease.inputs[0].name: batch})[..., 0] for lease in self._leases]
-        return [softened(np.clip(mask, 0, 1)) for mask in np.minimum.reduce(votes).astype(np.float32)]
+        made = self._lease.run_rows({self._lease.inputs[0].name: self.crop.encode(crops)})
+        return list(np.clip(np.asarray(made[..., 0], np.float32), 0, 1))
+
+
+def seen_by_all(votes: Sequence[Mask]) -> Mask:
+    """One occluder's mask, or those of several that vote: a pixel is the face's where all of them say so. With a soft
+    edge."""
+    return softened(np.minimum.reduce(list(votes)))
 
 
 class Parser:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.families.masks import REGIONS, Occluder, Parser, region_mask, softened
+from models.families.masks import REGIONS, Occluder, Parser, region_mask, seen_by_all, softened
 from models.sessions import SessionManager
 from models.twins import Graph
 
@@ -44,21 +44,24 @@ def half_blue() -> np.ndarray:
 
 @pytest.mark.parametrize("rows", [1, "N"])
 def test_blue_goes_in_first_as_rows_of_pixels_and_the_mask_has_a_soft_inner_edge(rows: int | str) -> None:
-    occluder = Occluder([SessionManager().lease(blue_is_face(rows), name="twin")], XSEG)
-    left, right = occluder.masks([half_blue(), np.zeros((64, 64, 3), np.uint8)])
-    assert right.max() == 0
-    assert left.dtype == np.float32
-    assert left[:, :31].max() == 0, "nothing outside"
-    assert left[32, 60] == pytest.approx(1, abs=1e-3)
-    assert 0 < left[32, 33] < left[32, 38] < 1
+    occluder = Occluder(SessionManager().lease(blue_is_face(rows), name="twin"), XSEG)
+    plain, empty = occluder.masks([half_blue(), np.zeros((64, 64, 3), np.uint8)])
+    assert empty.max() == 0
+    assert plain.dtype == np.float32
+    assert plain[:, 32:].min() == 1
+    mask = seen_by_all([plain])
+    assert mask[:, :31].max() == 0, "nothing outside"
+    assert mask[32, 60] == pytest.approx(1, abs=1e-3)
+    assert 0 < mask[32, 33] < mask[32, 38] < 1
 
 
 def test_several_vote_and_one_that_sees_something_before_the_face_counts() -> None:
     manager = SessionManager()
-    sure, blind = (manager.lease(blue_is_face(times=times), name=f"x{times}") for times in (1.0, 0.0))
-    assert Occluder([sure, sure], XSEG).masks([half_blue()])[0].max() == pytest.approx(1, abs=1e-3)
-    assert Occluder([sure, blind], XSEG).masks([half_blue()])[0].max() == 0
-    assert Occluder([manager.lease(blue_is_face(times=9.0), name="loud")], XSEG).masks([half_blue()])[0].max() <= 1
+    sure, blind, loud = (Occluder(manager.lease(blue_is_face(times=times), name=f"x{times}"), XSEG)
+                         .masks([half_blue()])[0] for times in (1.0, 0.0, 9.0))
+    assert seen_by_all([sure, sure]).max() == pytest.approx(1, abs=1e-3)
+    assert seen_by_all([sure, blind]).max() == 0
+    assert loud.max() == 1
 
 
 def test_a_parser_tells_regions_from_red_planes_round_the_mean() -> None:

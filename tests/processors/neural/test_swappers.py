@@ -142,7 +142,7 @@ def test_photos_of_one_person_count_the_same() -> None:
     colours = [(120, 40, 200), (160, 60, 220)]
     job = FaceJob(TILTED, tuple(photo(colour) for colour in colours))
     done = run(frame, [job], models, ("inswapper", *ONTO))
-    mean = sum(direction(colour) for colour in colours)
+    mean = np.sum([direction(colour) for colour in colours], axis=0)
     x, y = (round(v) for v in TILTED.points[30])
     wanted = (mean / np.linalg.norm(mean))[::-1] * SHARE * 255
     assert np.abs(levels(done.frame)[y, x] - levels(frame)[y, x] - wanted).max() <= 1.6

@@ -49,7 +49,7 @@ class Twins:
 
     def batches(self, slot: str) -> dict[int, int]:
         """Runs by their number of rows."""
-        return next((c.batches for c in self.manager.counts() if c.name == slot), {})
+        return next((dict(c.batches) for c in self.manager.counts() if c.name == slot), {})
 
 
 def swapper_twin(slot: str) -> bytes:
