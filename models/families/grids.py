@@ -22,7 +22,7 @@ Canvas = tuple[int, int]
 Finds = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 """Boxes (N, 4), scores (N,) and points (N, 5, 2), in network pixels."""
 # A network whose input is fixed takes its second look at four tiles, each this share of the picture's sides, so that
-# twice the pixels less a tenth are seen and a fifth of each side is in two tiles.
+# it is seen 1.67 times as large and a fifth of each side is in two tiles.
 TILE = 0.6
 # Pixels of the input within which a find touches a tile's inner edge: what is cut there is whole in another tile.
 _CUT = 3.0
@@ -34,7 +34,8 @@ class Grid:
     (intersection over union) from which two finds are one. faint: how far below the threshold faint finds reach.
     encode: a picture into a canvas, and network pixels per picture pixel. decode: what scores at least so much. square:
     the canvas has equal sides; else no more than the picture needs. enlarges: small pictures are made as large as the
-    canvas. examples: files that are of the family, for messages."""
+    canvas. examples: files that are of the family, for messages. numbers: of each candidate, where the first output has
+    them in its second axis."""
 
     name: str
     outputs: int
@@ -46,6 +47,7 @@ class Grid:
     square: bool
     enlarges: bool
     examples: str
+    numbers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ class GridDetector:
     def _fixed(self) -> Canvas | None:
         """The canvas that the file prescribes; None where it is free."""
         shape = self._lease.inputs[0].shape
-        if len(shape) != 4 or len(self._lease.outputs) != self._grid.outputs:
+        outputs = self._lease.outputs
+        if len(shape) != 4 or len(outputs) != self._grid.outputs or self._grid.numbers not in (
+                None, outputs[0].shape[1]):
             raise ModelError(f"The model {self._lease.name} is no {self._grid.name} with five points.",
                              subject=self._lease.name, code="MODEL.CONTRACT",
                              remedy=f"Choose {self._grid.examples}.")

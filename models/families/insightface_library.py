@@ -32,6 +32,21 @@ def library_recogniser(path: Path, sessions: SessionManager | None = None) -> An
     return ArcFaceONNX(str(path), _adapter(path, sessions))
 
 
+def library_landmarker(path: Path, sessions: SessionManager | None = None) -> Any:
+    """insightface's Landmark; `get(picture, face)` gives (106, 2). It reads the file itself, whoever runs it."""
+    from insightface.model_zoo.landmark import Landmark
+
+    return Landmark(str(path), _adapter(path, sessions))
+
+
+def library_attributes(path: Path, sessions: SessionManager | None = None) -> Any:
+    """insightface's Attribute; `get(picture, face)` gives the sex (1 is male) and the age. It reads the file itself,
+    whoever runs it."""
+    from insightface.model_zoo.attribute import Attribute
+
+    return Attribute(str(path), _adapter(path, sessions))
+
+
 def library_swapper(path: Path, sessions: SessionManager | None = None) -> Any:
     """insightface's INSwapper. It reads the file itself, whoever runs it, and prints a line."""
     from insightface.model_zoo.inswapper import INSwapper

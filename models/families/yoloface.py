@@ -54,4 +54,4 @@ def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: floa
 
 
 _GRID = Grid("yoloface", 1, THRESHOLD, SAME_FACE, FAINT, as_input, _decode, square=False, enlarges=False,
-             examples="yoloface_8n.onnx")
+             examples="yoloface_8n.onnx", numbers=NUMBERS)

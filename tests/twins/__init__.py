@@ -42,11 +42,13 @@ def planted_detector(candidates: Sequence[Planted], size: int = 640) -> bytes:
     return graph.serialised()
 
 
-def echoing_recogniser() -> bytes:
-    """A recogniser whose descriptor is the first 512 numbers of its input: red, the upper rows."""
+def echoing_recogniser(numbers: int = 512, rows: int | str = "N", told: int | str = "N") -> bytes:
+    """A recogniser whose descriptor is the first numbers of its input: red, the upper rows. rows: that it takes; told:
+    that it says it gives."""
     graph = Graph()
-    flat = graph.op("Reshape", graph.input("input", ("N", 3, 112, 112)), graph.constant([-1, 3 * 112 * 112]))
-    graph.output(graph.op("Slice", flat, *(graph.constant([n]) for n in (0, 512, 1))), "embedding", ("N", 512))
+    flat = graph.op("Reshape", graph.input("input", (rows, 3, 112, 112)), graph.constant([-1, 3 * 112 * 112]))
+    made = graph.op("Slice", flat, *(graph.constant([n]) for n in (0, numbers, 1)))
+    graph.output(made, "embedding", (told, numbers))
     return graph.serialised()
 
 
@@ -83,4 +85,43 @@ def planted_yunet(candidates: Sequence[Planted], size: tuple[int, int] = (640, 6
                     "bbox": np.concatenate([(centre - corner) / stride, np.log(np.array([x1 - x0, y1 - y0]) / stride)]),
                     "kps": (found.points - corner).ravel() / stride}[kind]
             graph.output(graph.op("Add", pixel, graph.constant(rows)), f"{kind}_{stride}", rows.shape)
+    return graph.serialised()
+
+
+def planted_yoloface(candidates: Sequence[Planted], size: tuple[int, int] = (640, 640)) -> bytes:
+    """A YOLO-face that always answers these candidates; level, cell and anchor do not count. size: width and height."""
+    graph = Graph()
+    width, height = size
+    pixel = graph.pixel(graph.input("images", (1, 3, height, width)))
+    rows = np.zeros((1, 20, max(len(candidates), 1)))
+    for at, found in enumerate(candidates):
+        x0, y0, x1, y1 = found.box
+        points = np.column_stack([found.points, np.full(5, 0.5)])
+        rows[0, :, at] = [(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0, found.score, *points.ravel()]
+    graph.output(graph.op("Add", pixel, graph.constant(rows)), "output0", rows.shape)
+    return graph.serialised()
+
+
+def seeing_yoloface(needed: float, size: tuple[int, int] = (640, 640)) -> bytes:
+    """A YOLO-face that finds what is red, as a box of 40 pixels round its middle, its face upright. needed: red pixels of
+    its input that it does not see less of."""
+    graph = Graph()
+    width, height = size
+    given = graph.input("images", (1, 3, height, width))
+    red = graph.op("Slice", given, *(graph.constant([n]) for n in (2, 3, 1)))
+    axes = graph.constant([1, 2, 3])
+    total = graph.op("ReduceSum", red, axes, keepdims=1)
+    some = graph.op("Max", total, graph.constant(1.0))
+    middle = []
+    for ramp in (np.arange(width).reshape(1, 1, 1, -1), np.arange(height).reshape(1, 1, -1, 1)):
+        weighed = graph.op("Mul", red, graph.constant(ramp.astype(np.float32)))
+        middle.append(graph.op("Div", graph.op("ReduceSum", weighed, axes, keepdims=1), some))
+    score = graph.op("Clip", graph.op("Sub", total, graph.constant(float(needed))), graph.constant(0.0), graph.constant(0.9))
+    zero = graph.op("Mul", total, graph.constant(0.0))
+    side = graph.op("Add", zero, graph.constant(40.0))
+    numbers = [*middle, side, side, score]
+    for x, y in ((-8.0, -8.0), (8.0, -8.0), (0.0, 0.0), (-6.0, 8.0), (6.0, 8.0)):
+        numbers += [graph.op("Add", middle[0], graph.constant(x)), graph.op("Add", middle[1], graph.constant(y)), zero]
+    made = graph.op("Reshape", graph.op("Concat", *numbers, axis=1), graph.constant([1, 20, 1]))
+    graph.output(made, "output0", (1, 20, 1))
     return graph.serialised()

@@ -11,9 +11,11 @@ import pytest
 from models.arrays import Pixels
 from models.errors import ModelError
 from models.face import Box, Face
-from models.families.fan import BOX_SIDE, DOUBTFUL, GRID, SIDE, FanLandmarker
+from models.families.fan import BOX_SIDE, DOUBTFUL, GRID, SIDE, FanLandmarker, FiveToSixtyEight
+from models.geometry import quarter_turn, transform
 from models.interfaces import Detection
 from models.sessions import SessionManager
+from models.templates import TEMPLATES
 from models.twins import Graph, zero_recogniser
 
 
@@ -75,6 +77,52 @@ def test_a_face_is_followed_with_its_number_and_memory(astronaut_face: Face) -> 
     # The twin answers the same wherever it looks: its face moves with the square, by the forehead's share.
     assert np.hypot(*(again.points.mean(axis=0) - face.points.mean(axis=0))) < 0.25 * face.eye_distance
     assert again.box.y0 < again.points[:, 1].min()
+
+
+def guessing(shares: np.ndarray) -> bytes:
+    """A fan_68_5: points that move with the first of the five (the right eye in the crop of side 1)."""
+    graph = Graph()
+    eye = graph.op("Slice", graph.input("input", (1, 5, 2)), *(graph.constant([n]) for n in (0, 1, 1)))
+    graph.output(graph.op("Add", eye, graph.constant(shares[None])), "output", (1, 68, 2))
+    return graph.serialised()
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_68_points_are_guessed_from_five_in_their_own_crop(astronaut_face: Face, turn: int) -> None:
+    away = 0.3 * (shape68(astronaut_face) - 0.5)
+    matrix = np.array([[90.0, 0, 40], [0, 90, 70]])
+    five = transform(transform(TEMPLATES["ffhq_512"], matrix), quarter_turn(-turn % 4, 300, 200))
+    rough = FiveToSixtyEight(SessionManager().lease(guessing(away), name="twin"))
+    wanted = transform(transform(TEMPLATES["ffhq_512"][0] + away, matrix), quarter_turn(-turn % 4, 300, 200))
+    assert np.allclose(rough.points(five), wanted, atol=1e-4)
+    with pytest.raises(ModelError, match=r"fan_68_5\.onnx"):
+        FiveToSixtyEight(SessionManager().lease(zero_recogniser(), name="twin")).points(five)
+
+
+@pytest.mark.parametrize("sure", [0.9, 0.3])
+def test_where_the_network_is_not_sure_points_are_guessed_from_the_detector_s_five(astronaut_face: Face, sure: float,
+                                                                                   ) -> None:
+    manager = SessionManager()
+    shares = 0.2 + 0.6 * shape68(astronaut_face)
+    away = 0.3 * (shape68(astronaut_face) - 0.5)
+    rough = FiveToSixtyEight(manager.lease(guessing(away), name="guess"))
+    twin = FanLandmarker(manager.lease(answering(shares, sure, "2dfan4"), name="twin"), rough=rough)
+    five = 100 * TEMPLATES["ffhq_512"] + 200
+    face, = twin.landmarks(PICTURE, [Detection(Box(200, 200, 300, 300), 0.7, points5=five)])
+    guessed = five[0] + 100 * away
+    assert np.allclose(face.points, guessed, atol=1e-3) == (sure < 0.5)
+    assert (face.spread > 0.012) == (sure < 0.5)
+    without, = twin.landmarks(PICTURE, [Detection(Box(200, 200, 300, 300), 0.7)])
+    assert not np.allclose(without.points, guessed, atol=1)
+
+
+def test_faces_of_one_frame_go_through_together(astronaut_face: Face) -> None:
+    manager = SessionManager()
+    twin = FanLandmarker(manager.lease(answering(shape68(astronaut_face), 0.9, "2dfan4"), name="twin", rows=True))
+    found = twin.landmarks(PICTURE, [Detection(Box(x, 100, x + 90, 190), 0.7) for x in (0, 200, 400)])
+    assert [round(float(face.points[30, 0] - found[0].points[30, 0])) for face in found] == [0, 200, 400]
+    assert sum(size * times for size, times in manager.counts()[0].batches.items()) == 3
+    assert twin.landmarks(PICTURE, []) == []
 
 
 @pytest.mark.parametrize(("level", "brightened"), [(120, False), (8, True)])

@@ -18,13 +18,14 @@ from models.families.arcface import ArcfaceRecogniser, aligned
 from models.families.insightface_library import library_recogniser, library_swapper
 from models.families.inswapper import own_map
 from models.families.swappers import CropSwapper, Identity
-from models.geometry import similarity
+from models.geometry import quarter_turn, similarity, transform
 from models.sessions import SessionManager
 from models.templates import ARCFACE_112, ARCFACE_128
 from models.twins import zero_recogniser, zero_swapper
 from tests.twins import echoing_recogniser, mixing_swapper
 
-FACTS = next(family.facts for family in whole_catalogue().family if family.name == "inswapper")
+FAMILIES = {family.name: family.facts for family in whole_catalogue().family}
+FACTS = FAMILIES["inswapper"]
 
 
 @pytest.fixture
@@ -66,6 +67,38 @@ def test_descriptors_are_those_of_insightface(astronaut: Pixels, astronaut_face:
         theirs = library_recogniser(path, manager).get(astronaut, face)
     ours, = ArcfaceRecogniser(manager.lease(path, name="twin")).embed(astronaut, [astronaut_face])
     assert float(ours @ theirs / np.linalg.norm(theirs)) > 0.99999
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+def test_sface_s_descriptors_are_those_of_opencv(turn: int, astronaut: Pixels, astronaut_face: Face,
+                                                 tmp_path: Path) -> None:
+    path = tmp_path / "sface.onnx"
+    path.write_bytes(echoing_recogniser(128, 1, 1))
+    picture = np.ascontiguousarray(np.rot90(astronaut, -turn))
+    points = transform(astronaut_face.points, quarter_turn(turn, 512, 512))
+    theirs = cv2.FaceRecognizerSF.create(str(path), "")
+    row = np.concatenate([np.zeros(4), five_points(points).ravel(), [1.0]]).astype(np.float32)[None]
+    numbers = theirs.feature(theirs.alignCrop(picture, row))[0].astype(np.float64)
+    sface = ArcfaceRecogniser(SessionManager().lease(path, name="twin"), FAMILIES["sface"], name="sface")
+    face = Face(astronaut_face.box, 1.0, points)
+    ours, = sface.embed(picture, [face])
+    assert ours.shape == (128,)
+    # A crop's level or two: their matrix is rounded to single precision.
+    assert float(ours @ numbers / np.linalg.norm(numbers)) > 0.99999
+    assert sface.same_person == pytest.approx(1.128, abs=2e-3), "OpenCV's own figure for the distance"
+    assert sface.name == "sface"
+
+
+@pytest.mark.parametrize(("rows", "told", "batches"), [("N", "N", {3: 1}), ("N", 1, {3: 1}), (1, 1, {3: 1})])
+def test_files_that_say_they_answer_one_row_answer_several(rows: int | str, told: int | str, batches: dict[int, int],
+                                                           six_people: Pixels, astronaut_face: Face) -> None:
+    manager = SessionManager()
+    twin = ArcfaceRecogniser(manager.lease(echoing_recogniser(512, rows, told), name="twin", rows=True))
+    faces = [Face(astronaut_face.box, 1, astronaut_face.points + shift) for shift in (0, 200, 400)]
+    together = twin.embed(six_people, faces)
+    assert manager.counts()[0].batches == batches
+    for face, found in zip(faces, together, strict=True):
+        assert np.allclose(twin.embed(six_people, [face])[0], found)
 
 
 def test_an_identity_goes_through_the_map_and_has_length_one(descriptor: np.ndarray) -> None:
