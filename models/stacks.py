@@ -12,6 +12,7 @@ from models.catalogue import CatalogueRow
 from models.families.arcface import ArcfaceRecogniser
 from models.families.dlib_faces import dlib_stack
 from models.families.fan import FanLandmarker, FiveToSixtyEight
+from models.families.grids import DOUBTED
 from models.families.landmarks106 import Landmarks106
 from models.families.scrfd import ScrfdDetector
 from models.families.yoloface import YolofaceDetector
@@ -68,7 +69,7 @@ class _Maker:
     def _detector(self, found: Found | None) -> Detector:
         if found is None:
             return self.otherwise.detector
-        return _DETECTORS[found.row.family](self._lease(found), name=_name(found))
+        return _DETECTORS[found.row.family](self._lease(found), name=_name(found), doubted=DOUBTED)
 
     def _landmarker(self, found: Found | None, guessing: Found | None) -> Landmarker:
         if found is None:

@@ -64,6 +64,10 @@ def analyse_frame(frame: Frame, stack: FaceStack, search: Search, progress: Call
     picture = frame.bgr8()
     detections = stack.detector.detect(picture, search)
     progress(0.4)
+    if not search.turned and any(one.turn for one in detections):
+        # Networks find one or the other lying face in an upright look: where there is one, the others lie as well.
+        search = replace(search, turned=True)
+        detections = stack.detector.detect(picture, search)
     remarks: tuple[Remark, ...] = ()
     if not detections and not (search.small and search.turned):
         check()

@@ -31,8 +31,8 @@ class YolofaceDetector(GridDetector):
     """A Detector on a leased YOLO-face."""
 
     def __init__(self, lease: Lease, *, threshold: float = THRESHOLD, size: int = SIZE,
-                 name: str | None = None) -> None:
-        super().__init__(lease, _GRID, threshold=threshold, size=size, name=name)
+                 name: str | None = None, doubted: float | None = None) -> None:
+        super().__init__(lease, _GRID, threshold=threshold, size=size, name=name, doubted=doubted)
 
 
 def as_input(picture: Pixels, canvas: Canvas) -> tuple[NDArray[np.float32], float]:

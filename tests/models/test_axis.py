@@ -42,8 +42,17 @@ def mixing() -> bytes:
     return graph.serialised()
 
 
-@pytest.mark.parametrize("graph", [convolution().serialised(), reshaping([1, 48]), reshaping([1, -1]), zero_swapper()],
-                         ids=["convolution", "reshape", "reshape, the rest", "swapper"])
+def telling(rows: int | str, told: int | str) -> bytes:
+    """Takes so many rows, and says that it gives so many."""
+    graph = Graph()
+    flat = graph.op("Flatten", graph.input("input", (rows, 3, 4, 4)))
+    graph.output(graph.op("MatMul", flat, graph.constant(np.eye(48, 5))), "output", (told, 5))
+    return graph.serialised()
+
+
+@pytest.mark.parametrize("graph", [convolution().serialised(), reshaping([1, 48]), reshaping([1, -1]), zero_swapper(),
+                                   telling("None", 1)],
+                         ids=["convolution", "reshape", "reshape, the rest", "swapper", "free, and says it is not"])
 def test_several_rows_give_what_each_gives_alone(graph: bytes) -> None:
     freed = with_free_axis(graph, session)
     assert freed is not None
@@ -66,8 +75,8 @@ def test_what_rows_share_stays_as_it_is() -> None:
     assert [tuple(port.shape) for port in session(freed).get_inputs()][1] == (1,)
 
 
-@pytest.mark.parametrize("graph", [mixing(), zero_recogniser(), b"", reshaping([1, 48])[:-30]],
-                         ids=["rows that mix", "free already", "nothing", "cut off"])
+@pytest.mark.parametrize("graph", [mixing(), zero_recogniser(), b"", reshaping([1, 48])[:-30], telling("N", "N")],
+                         ids=["rows that mix", "free already", "nothing", "cut off", "free"])
 def test_what_would_answer_otherwise_is_left_alone(graph: bytes) -> None:
     if graph in (b"", reshaping([1, 48])[:-30]):
         with pytest.raises(Exception, match=r"."):  # as loading it does

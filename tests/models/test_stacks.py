@@ -130,6 +130,18 @@ def test_dlib_s_points_are_right_where_a_network_found_the_face(
     assert manager.counts()[0].runs == 1
 
 
+@pytest.mark.parametrize(("score", "runs"), [(0.7, 2), (0.9, 1)])
+def test_a_doubtful_find_is_looked_at_again(score: float, runs: int, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    five = np.array([[60.0, 70], [90, 70], [75, 90], [65, 110], [85, 110]])
+    (folder / "yunet_2023_mar.onnx").write_bytes(planted_yunet([Planted(1, (4, 6), 0, score, (50, 60, 110, 130), five)]))
+    manager = SessionManager()
+    stack = stack_of(Store(CATALOGUE, folder, tmp_path / "m.json", inspect=as_told), manager)
+    stack.detector.detect(np.zeros((640, 640, 3), np.uint8), Search())
+    assert manager.counts()[0].runs == runs
+
+
 def test_descriptors_come_from_the_network_and_are_counted(astronaut: Pixels, astronaut_face: Face, tmp_path: Path,
                                                            ) -> None:
     folder = tmp_path / "models"
