@@ -19,7 +19,7 @@ from models.face import Box
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 from models.networks import Networks
-from models.sessions import Priority
+from models.sessions import DeviceLost, Priority
 from models.stacks import stack_of
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
 from pipeline.chain import Admission, FaceJob, Step, make_steps, run_chain
@@ -210,6 +210,17 @@ class Engine:
         `RECIPE.NO_SOURCE`) where the cast names what is not there, ProcessorError, Cancelled; what `admit` raises, and
         Refused where the content analyser looks at pictures and refuses this one, or what it became.
         """
+        arguments = recipe, target, sources, progress, cancelled
+        try:
+            return self._render(*arguments)
+        except DeviceLost:
+            if not self.models.elsewhere():
+                raise
+            self.networks.forget()  # what finds faces was leased where the device failed, too
+            return self._render(*arguments)
+
+    def _render(self, recipe: Recipe, target: Picture, sources: Mapping[str, Source], progress: Progress,
+                cancelled: Callable[[], bool]) -> Rendered:
         admission = self.admit(recipe)
         if admission.looked_at and self.guard.refuses(target.frame.bgr8(), target.id):
             raise Refused(target.name, "the picture")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from models.catalogue import Catalogue, whole_catalogue
 from models.networks import Networks
+from models.sessions import SessionManager
+from models.sessions.cards import find_devices
 from models.store import Store
 
 VARIABLE = "LIKENESS_MODELS_DIR"
@@ -27,4 +29,6 @@ def open_store(named: Path | None, data: Path, catalogue: Catalogue | None = Non
 
 
 def open_networks(named: Path | None, data: Path) -> Networks:
-    return Networks(open_store(named, data))
+    """On whatever devices this machine has. What is made for one of them (engines, networks in half precision) is kept
+    in the data folder."""
+    return Networks(open_store(named, data), SessionManager(find_devices(data / "devices")))

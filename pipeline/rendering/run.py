@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from models.errors import Cancelled, NoFace, OutputError, RecipeError
+from models.interfaces import FaceStack
+from models.networks import OwnedModels
 from models.sessions import DeviceLost
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
@@ -67,7 +69,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None)
         _settle(ledger, plan, request)
-        render = _Render(work, plan, ledger, control, kept, models.elsewhere)
+        render = _Render(work, plan, ledger, control, kept, lambda: _elsewhere(engine, models))
         try:
             done = render.parts()
         except Refused as error:
@@ -87,6 +89,12 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                 kept.put(part, ledger.path(part))
         ledger.discard()
     return written
+
+
+def _elsewhere(engine: Engine, models: OwnedModels) -> FaceStack | None:
+    there = models.elsewhere()
+    engine.networks.forget()  # what finds faces was leased where the device failed, too
+    return engine.faces if there else None
 
 
 def _stop(control: Control) -> None:
@@ -131,14 +139,14 @@ def _settle(ledger: Ledger, plan: Plan, request: ClipRequest) -> None:
 @dataclass(slots=True)
 class _Render:
     """One pass over the parts that are not done yet. damaged: the tick up to which the clip can be read. elsewhere:
-    moves the render to another device; whether there is one."""
+    moves the render to another device and gives the face stack there; None where no device is left."""
 
     work: Work
     plan: Plan
     ledger: Ledger
     control: Control
     kept: KeptParts | None
-    elsewhere: Callable[[], bool]
+    elsewhere: Callable[[], FaceStack | None]
     meter: Meter = field(init=False)
     states: list[PartState] = field(init=False)
     rendered: int = 0
@@ -190,8 +198,10 @@ class _Render:
             try:
                 return render_part(self.work, part, path, check=self._check, tell=self._count)
             except DeviceLost:
-                if not self.elsewhere():
+                stack = self.elsewhere()
+                if stack is None:
                     raise
+                self.work = replace(self.work, stack=stack)
                 self.meter.skip(counted - self.meter.done)
 
     def _there(self, part: PlannedPart) -> DonePart | None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from models.interfaces import FaceStack
+from models.arrays import Pixels
+from models.interfaces import Detection, FaceStack, Search
 from models.networks import Networks
 from models.runtime import quiet_runtime
 from models.sessions import DeviceLost, DeviceSpec, SessionManager
 from pipeline.engine import ClipRequest, Control, Engine
 from pipeline.recipe import input_of
 from processors.registry import Registry
+from tests.conftest import HOPPER
 from tests.door.making import face_clip, planes_of
 from tests.pipeline.test_gate import FILES, recipe
 from tests.pipeline.test_gate import registry as registry
@@ -44,7 +48,7 @@ class Failing:
                                get_providers=made.get_providers)
 
 
-def rendered(registry: Registry, stack: FaceStack, folder: Path, runtime: Failing) -> tuple[Path, Engine]:
+def rendered(registry: Registry, stack: FaceStack | None, folder: Path, runtime: Failing) -> tuple[Path, Engine]:
     folder.mkdir()
     path = face_clip(folder / "in.mp4", 30, gop=10, sound=False)
     manager = SessionManager([DeviceSpec("card 0"), DeviceSpec("card 1")], runtime=runtime)
@@ -67,3 +71,39 @@ def test_where_all_devices_fail_that_is_said_and_finished_parts_stay(registry: R
     with pytest.raises(DeviceLost):
         rendered(registry, stack, tmp_path / "three", Failing(5, 9))
     assert not (tmp_path / "three" / "out.mp4").exists()
+
+
+def test_what_finds_faces_moves_too(registry: Registry, stack: FaceStack, tmp_path: Path,
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its networks were leased on the card that failed."""
+    made: list[FaceStack] = []
+
+    def stack_of(_store: object, manager: SessionManager, **_words: object) -> FaceStack:
+        lease = manager.lease(FILES["recogniser.arcface"], name="looking", owner="faces")
+        feeds = {"input": np.zeros((1, 3, 112, 112), np.float32)}
+
+        class Looking:
+            name = "looking"
+
+            def side(self, search: Search) -> int | None:
+                return None
+
+            def detect(self, picture: Pixels, search: Search) -> list[Detection]:
+                lease.run(feeds)
+                return stack.detector.detect(picture, search)
+
+        made.append(replace(stack, detector=Looking()))
+        return made[-1]
+
+    monkeypatch.setattr("pipeline.engine.stack_of", stack_of)
+    _, engine = rendered(registry, None, tmp_path / "four", Failing(1))
+    assert len(made) == 2
+    assert sorted(device.lost for device in engine.networks.manager.devices()) == [False, True]
+
+
+def test_a_picture_is_made_again_elsewhere(registry: Registry, stack: FaceStack, tmp_path: Path) -> None:
+    manager = SessionManager([DeviceSpec("card 0"), DeviceSpec("card 1")], runtime=Failing(1))
+    engine = Engine(registry=registry, faces=stack, networks=Networks(networks(tmp_path, FILES).store, manager))
+    done = engine.render(recipe(registry, "toy_enhance"), engine.open(HOPPER))
+    assert done.regions
+    assert sorted(device.lost for device in manager.devices()) == [False, True]
