@@ -20,7 +20,10 @@ from models.sessions.ports import Port
 
 Commercial = Literal["yes", "no", "unclear"]
 Role = Literal["detector", "landmarker", "recogniser", "converter", "swapper", "enhancer", "mask", "matte", "upscaler",
-               "analyser", "attributes"]
+               "analyser", "attributes", "colouriser", "age", "portrait", "lips"]
+OWN, OWN_SUFFIX = "dfm", ".dfm"
+"""The family, and the ending, of models that imitate one person each: the catalogue lists none of them, users bring
+their own files. `dfm.NAME` is the slot of NAME.dfm."""
 _STRICT = ConfigDict(extra="forbid")
 
 DOUBLE = "tensor(double)"
@@ -28,12 +31,14 @@ DOUBLE = "tensor(double)"
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Contract:
-    """What a network of a family takes and gives. inputs: shapes by name; outputs: shapes of the first ones, in their
-    order (some give more than anybody needs). N: any size.
+    """What a network of a family takes and gives. inputs: shapes by name; optional: of inputs that only some have;
+    outputs: shapes of the first ones, in their order (some give more than anybody needs). N: any size; ["*"]: any
+    shape.
     Numbers are float32 unless `halves` says that both ends are float16; inputs named in `doubles` are float64."""
 
     inputs: Mapping[str, tuple[int | str, ...]]
     outputs: tuple[tuple[int | str, ...], ...]
+    optional: Mapping[str, tuple[int | str, ...]] = field(default_factory=dict)
     halves: bool = False
     doubles: tuple[str, ...] = ()
 
@@ -42,10 +47,11 @@ class Contract:
 
     def difference(self, found: Inspected) -> str | None:
         """What does not fit, in words; None where everything does."""
-        wanted = dict(self.inputs)
-        if len(wanted) == len(found.inputs) == 1:  # of one input the name says nothing: publishers differ
-            wanted = {found.inputs[0].name: next(iter(wanted.values()))}
         names = {port.name for port in found.inputs}
+        wanted = dict(self.inputs) | {name: shape for name, shape in self.optional.items() if name in names}
+        if len(wanted) == len(found.inputs) == 1 and not self.optional:
+            # Of one input the name says nothing: publishers differ.
+            wanted = {found.inputs[0].name: next(iter(wanted.values()))}
         if names != set(wanted):
             return f"inputs {_words(wanted)} expected, {_words(names)} found"
         kind = "tensor(float16)" if self.halves else "tensor(float)"
@@ -66,9 +72,9 @@ def _words(names: Any) -> str:
 
 def _same(shape: tuple[int | str, ...], port: Port) -> bool:
     """Sizes that are fixed on both sides are equal; a first axis of 1 may have been made free."""
-    return len(shape) == len(port.shape) and all(
+    return shape == ("*",) or (len(shape) == len(port.shape) and all(
         wanted == found or not isinstance(wanted, int) or not isinstance(found, int)
-        for wanted, found in zip(shape, port.shape, strict=True))
+        for wanted, found in zip(shape, port.shape, strict=True)))
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -83,7 +89,8 @@ class CatalogueRow:
     commercial, terms: may it be used for money, and why. role: of what a package brings, whose family has no contract
     to say it. tried: whether the family's code ever ran a published network of this kind, or only a twin with its
     contract. needs: slots beside which alone it is of use. presets: those that want it. half: it may run in half
-    precision, on devices that are made for it and after a comparison (see `models.sessions.halves`).
+    precision, on devices that are made for it and after a comparison (see `models.sessions.halves`). own: a file that
+    the user brought, of which the catalogue knows the family alone: never in the data file.
     """
 
     slot: str
@@ -106,9 +113,10 @@ class CatalogueRow:
     needs: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
     half: bool = False
+    own: bool = False
 
     def __post_init__(self) -> None:
-        if bool(self.package) == bool(self.urls):
+        if not self.own and bool(self.package) == bool(self.urls):
             raise ValueError(f"{self.slot}: either a package brings it, or it has addresses")
         if self.sha256 is not None and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
             raise ValueError(f"{self.slot}: {self.sha256!r} is no sha256")
@@ -136,6 +144,8 @@ class Catalogue:
         if len(set(slots)) != len(slots):
             raise ValueError("a slot is there twice")
         for row in self.model:
+            if row.own:
+                raise ValueError(f"{row.slot} is said to be a user's own")
             if missing := set(row.needs) - set(slots):
                 raise ValueError(f"{row.slot} needs {', '.join(sorted(missing))}, which there is not")
             if row.urls and row.family not in {one.name for one in self.family}:
@@ -157,7 +167,10 @@ class Catalogue:
         return tuple(row for row in self.model if row.urls)
 
     def row(self, slot: str) -> CatalogueRow:
-        """Raises ModelError MODEL.UNKNOWN."""
+        """Of a slot, also of a user's own file, whether that is there or not. Raises ModelError MODEL.UNKNOWN."""
+        family, _, name = slot.partition(".")
+        if family == OWN and name and any(one.name == OWN for one in self.family):
+            return own_row(name)
         for row in self.model:
             if row.slot == slot:
                 return row
@@ -184,6 +197,14 @@ class Catalogue:
         for slot in slots:
             add(slot)
         return tuple(wanted)
+
+
+def own_row(name: str, file: str = "") -> CatalogueRow:
+    """What is said of a user's own file. name: without its ending."""
+    return CatalogueRow(
+        slot=f"{OWN}.{name}", family=OWN, title=name, file=file or name + OWN_SUFFIX, licence="Your own file",
+        commercial="unclear", source="", tried="twin", own=True,
+        terms="Its terms are those of whoever made it. It imitates one person: use it with their consent only.")
 
 
 _CATALOGUE: TypeAdapter[Catalogue] = TypeAdapter(Catalogue)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.catalogue import Catalogue, CatalogueRow, digest
+from models.catalogue import OWN, OWN_SUFFIX, Catalogue, CatalogueRow, digest, own_row
 from models.download import Download, Fetched
 from models.errors import ModelError
 from models.foreign import Inspected, inspect
@@ -105,8 +105,12 @@ class Store:
                 for path in files:
                     if path not in {one.path for one in taken.values()} and (one := match(path, taken)) is not None:
                         taken[one.row.slot] = one
+            known = {row.slot: taken[row.slot] for row in self.catalogue.offered if row.slot in taken}
+            for path in files:
+                if path not in {one.path for one in taken.values()} and (mine := self._own(path)) is not None:
+                    known.setdefault(mine.row.slot, mine)
             self._save()
-            return {row.slot: taken[row.slot] for row in self.catalogue.offered if row.slot in taken}
+            return known
 
     def path(self, slot: str) -> Path:
         """The file in the place of a model. Raises ModelError MODEL.MISSING; MODEL.CONTRACT, MODEL.CHECKSUM,
@@ -119,7 +123,7 @@ class Store:
             if path.name in (row.file, *row.others):
                 raise self._not_it(row, path)
         raise ModelError(f"The model {row.title} ({slot}) is not there.", subject=slot,
-                         remedy=f"`models get {slot}`, or put {row.file} into {self.folder}.")
+                         remedy=f"{_again(row)}, or put {row.file} into {self.folder}.")
 
     def faults(self) -> dict[str, ModelError]:
         """By slot: the models a file of whose name is there that is not them, and why; as `path` raises."""
@@ -164,6 +168,12 @@ class Store:
         return (row for row in self.catalogue.offered
                 if row.slot not in taken and self.catalogue.family_of(row).role != "analyser")
 
+    def _own(self, path: Path) -> Found | None:
+        """A user's own file, by its ending and by what it takes and gives."""
+        if path.suffix.lower() != OWN_SUFFIX or OWN not in {family.name for family in self.catalogue.family}:
+            return None
+        return self._fitting(path, [own_row(path.stem, path.name)])
+
     def _named(self, path: Path) -> bool:
         return any(path.name in (row.file, *row.others) for row in self.catalogue.offered)
 
@@ -180,7 +190,7 @@ class Store:
         if expected is not None:
             return ModelError(f"{path.name} is not {row.title}: sha256 {expected} expected, {seen.sha256} found.",
                               subject=path.name, code="MODEL.CHECKSUM",
-                              remedy=f"Remove it, and `models get {row.slot}`.")
+                              remedy=f"Remove it; {_again(row)}.")
         family = self.catalogue.family_of(row)
         if family.role == "analyser":
             return ModelError(f"{path.name} has no known hash, and the content analyser is known by its hash alone.",
@@ -188,9 +198,9 @@ class Store:
         ports = self._ports(path)
         if ports is None:
             return ModelError(f"{path.name} is no model that can be used: {self._seen(path).fault}.",
-                              subject=path.name, code="MODEL.UNREADABLE", remedy=f"`models get {row.slot}`.")
+                              subject=path.name, code="MODEL.UNREADABLE", remedy=f"{_again(row)}.")
         return ModelError(f"{path.name} is not of the family {row.family}: {family.contract.difference(ports)}.",
-                          subject=path.name, code="MODEL.CONTRACT", remedy=f"Remove it, and `models get {row.slot}`.")
+                          subject=path.name, code="MODEL.CONTRACT", remedy=f"Remove it; {_again(row)}.")
 
     # What is known of files
 
@@ -267,6 +277,9 @@ class Store:
         """Fetches a model. make: the download of a row into a path. Raises ModelError LICENCE.NOT_AGREED, and whatever
         the download raises."""
         row = self.catalogue.row(slot)
+        if row.own:
+            raise ModelError(f"{row.file} is a file of your own, which is at no address.", subject=slot,
+                             remedy=f"{_again(row)}.")
         if not row.urls:
             raise ModelError(f"{row.title} comes with the package {row.package}.", subject=slot, code="MODEL.PACKAGED",
                              remedy="There is nothing to fetch.")
@@ -288,8 +301,9 @@ class Store:
         return found
 
     def take_in(self, path: Path, name: str = "") -> Found:
-        """Copies a file that the user has into the folder, under its catalogue name. name: its own, where it lies under
-        another. Raises ModelError MODEL.UNKNOWN where it is none of the catalogue's, MODEL.UNREADABLE."""
+        """Copies a file that the user has into the folder, under its catalogue name; a .dfm under the name that it has.
+        name: its own, where it lies under another. Raises ModelError MODEL.UNKNOWN where it is none of the
+        catalogue's, MODEL.CONTRACT, MODEL.UNREADABLE, MODEL.NAME_TAKEN where another .dfm of that name is there."""
         path, there = path.with_name(Path(name).name) if name else path, path
         trial = self.folder / f".{path.name}.taking{path.suffix}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -300,18 +314,32 @@ class Store:
                 known = self._by_hash(trial, {})
                 rows = self._called(path, {})
                 found = known or self._fitting(trial, rows) or self._by_contract(trial, {})
+                if found is None and path.suffix.lower() == OWN_SUFFIX:
+                    return self._take_own(path, trial)
                 if found is None:
                     if rows:
                         raise self._not_it(rows[0], trial)
                     raise ModelError(f"{path.name} is none of the models that the catalogue knows.", subject=path.name,
                                      code="MODEL.UNKNOWN", remedy="`models list` names them and their files.")
-                target = self.folder / found.row.file
-                os.replace(trial, target)
-                self._kept.seen[str(target)] = self._kept.seen.pop(str(trial))
-                self._save()
-                return Found(found.row, target, found.state, found.sha256)
+                return self._moved(found, trial, self.folder / found.row.file)
         finally:
             trial.unlink(missing_ok=True)
+
+    def _take_own(self, path: Path, trial: Path) -> Found:
+        row, target = own_row(path.stem, path.name), self.folder / path.name
+        found = self._own(trial)
+        if found is None:
+            raise self._not_it(row, trial)
+        if target.exists() and self._seen(target).sha256 != found.sha256:
+            raise ModelError(f"There is another file called {path.name} already.", subject=path.name,
+                             code="MODEL.NAME_TAKEN", remedy=f"Rename one of them, or `models remove {row.slot}`.")
+        return self._moved(Found(row, trial, found.state, found.sha256), trial, target)
+
+    def _moved(self, found: Found, trial: Path, target: Path) -> Found:
+        os.replace(trial, target)
+        self._kept.seen[str(target)] = self._kept.seen.pop(str(trial))
+        self._save()
+        return Found(found.row, target, found.state, found.sha256)
 
     def remove(self, slot: str) -> Path | None:
         """Deletes a model's file; which it was, None where there was none."""
@@ -329,3 +357,7 @@ class Store:
             self._kept.seen.clear()
         self.path(slot)
         return self.found()[slot]
+
+
+def _again(row: CatalogueRow) -> str:
+    return f"`models import {row.file}`" if row.own else f"`models get {row.slot}`"

@@ -18,7 +18,7 @@ def check_commercial(catalogue: Catalogue, slot: str) -> None:
     barred = obstacle(catalogue, row)
     if barred is None:
         return
-    beside = "" if barred is row else f", which {row.title} ({slot}) needs,"
+    beside = "" if barred == row else f", which {row.title} ({slot}) needs,"
     terms = f"{barred.licence}. {barred.terms}"
     words = (f"{barred.title} ({barred.slot}){beside} may not be used commercially: {terms}"
              if barred.commercial == "no" else

@@ -218,15 +218,19 @@ class Lease:
         return kept
 
     def run_rows(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """The network's first answer for any number of rows, (N, …), whether or not it takes more than one: in one run,
+        """The first answer of `run_all`."""
+        return self.run_all(feeds)[0]
+
+    def run_all(self, feeds: Mapping[str, NDArray[Any]]) -> Made:
+        """The network's answers for any number of rows, each (N, …), whether or not it takes more than one: in one run,
         or in one for each, all asked for at once. Inputs of a single axis (a weight) are shared by all rows. Raises as
         `run`."""
         if self.packs:
-            return self.run(feeds)[0]
+            return self.run(feeds)
         rows = max(len(array) for array in feeds.values() if array.ndim > 1)
         waiting = [self.submit({name: array[row:row + 1] if array.ndim > 1 else array
                                 for name, array in feeds.items()}) for row in range(rows)]
-        return np.concatenate([one.result()[0] for one in waiting])
+        return [np.concatenate(parts) for parts in zip(*(one.result() for one in waiting), strict=True)]
 
     def submit(self, feeds: Mapping[str, Array], outputs: Sequence[str] | None = None) -> Future[Made]:
         """`run` without waiting: for several at once, which then go together where the network allows it."""

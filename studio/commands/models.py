@@ -11,7 +11,7 @@ from typing import Any
 from models.catalogue import CatalogueRow
 from models.download import Download, make_client
 from models.errors import LikenessError, ModelError
-from models.store import Found, Store
+from models.store import SUFFIXES, Found, Store
 from models.terms import obstacle
 from pipeline.data_folder import data_folder
 from studio.commands.engine import is_safe, store_of
@@ -28,16 +28,17 @@ def models(args: Namespace, terminal: Terminal) -> int:
 
 def _list(store: Store, args: Namespace, terminal: Terminal) -> int:
     found, safe = store.found(), is_safe(args, store)
-    rows = [_row(store, row, found.get(row.slot)) for row in store.catalogue.offered
+    known = (*store.catalogue.offered, *(one.row for one in found.values() if one.row.own))
+    rows = [_row(store, row, found.get(row.slot)) for row in known
             if not safe or obstacle(store.catalogue, row) is None]
     width = max((len(row["slot"]) for row in rows), default=0)
     lines = [f"Models in {store.folder}"]
     for row in rows:
         here = row["state"] or "-"
         lines.append(f"{row['slot']:<{width}}  {here:<10}  {_use(row['commercial']):<20}  {row['title']}"
-                     f"{'' if row['tried'] == 'real' else ' (tried with a twin only)'}")
+                     f"{_remark(row)}")
     if safe:
-        hidden = len(store.catalogue.offered) - len(rows)
+        hidden = len(known) - len(rows)
         lines.append(f"commercial-safe: {hidden} models whose terms do not allow commercial use are left out")
     terminal.answer({"folder": str(store.folder), "commercial_safe": safe, "models": rows}, "\n".join(lines))
     return DONE
@@ -47,8 +48,14 @@ def _row(store: Store, row: CatalogueRow, found: Found | None) -> dict[str, Any]
     return {"slot": row.slot, "family": row.family, "role": store.catalogue.family_of(row).role, "title": row.title,
             "file": row.file, "bytes": row.bytes, "sha256": row.sha256, "licence": row.licence,
             "commercial": row.commercial, "terms": row.terms, "source": row.source, "tried": row.tried,
-            "needs": list(row.needs), "presets": list(row.presets), "agreed": store.agreed(row.slot),
+            "needs": list(row.needs), "presets": list(row.presets), "own": row.own, "agreed": store.agreed(row.slot),
             "state": found.state if found else None, "path": str(found.path) if found else None}
+
+
+def _remark(row: dict[str, Any]) -> str:
+    if row["own"]:
+        return " (your own file)"
+    return "" if row["tried"] == "real" else " (tried with a twin only)"
 
 
 def _use(commercial: str) -> str:
@@ -107,7 +114,7 @@ def _remove(store: Store, args: Namespace, terminal: Terminal) -> int:
 
 
 def _import(store: Store, args: Namespace, terminal: Terminal) -> int:
-    files = [path for named in args.files for path in (sorted(named.glob("*.onnx")) if named.is_dir() else [named])]
+    files = [path for named in args.files for path in _files(named)]
     for path in files:
         if not path.is_file():
             raise ModelError(f"There is no file {path}.", subject=str(path), remedy="Check its name and folder.")
@@ -120,6 +127,12 @@ def _import(store: Store, args: Namespace, terminal: Terminal) -> int:
                 raise
             terminal.note(str(error))  # of a whole folder, some are not ours
     return _told(done, terminal, "taken in")
+
+
+def _files(named: Path) -> list[Path]:
+    if not named.is_dir():
+        return [named]
+    return sorted(path for path in named.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _told(done: Sequence[Found], terminal: Terminal, what: str) -> int:

@@ -11,6 +11,7 @@ import pytest
 from models.catalogue import Catalogue
 from models.twins import zero_recogniser, zero_swapper
 from tests.door.conftest import Call
+from tests.models.families.test_dfm import person
 from tests.models.shelf import Shelf, serving
 from tests.models.test_store import catalogue, row
 
@@ -95,6 +96,18 @@ def test_a_file_that_was_spoilt_is_found_out(call: Callable[..., Call], tmp_path
     done = call("models", "verify", "arc", "--models-dir", tmp_path)
     assert done.code == 1
     assert f"sha256 {ARC} expected" in done.err
+
+
+def test_a_file_of_a_person_is_the_user_s_own(call: Callable[..., Call], tmp_path: Path) -> None:
+    (tmp_path / "ann.dfm").write_bytes(person(True))
+    here = ("--models-dir", tmp_path / "models")
+    done = call("models", "import", tmp_path / "ann.dfm", *here)
+    assert done.out == f"dfm.ann: taken in, unverified ({tmp_path / 'models' / 'ann.dfm'})\n"
+    mine = [one for one in call("models", "list", *here, "--json").data["models"] if one["own"]]
+    assert [(one["slot"], one["role"], one["state"], one["file"]) for one in mine] == [
+        ("dfm.ann", "swapper", "unverified", "ann.dfm")]
+    assert "(your own file)" in call("models", "list", *here).out
+    assert call("models", "get", "dfm.bob", *here).last.startswith("MODEL.MISSING: ")
 
 
 def test_a_name_that_there_is_not_is_said(call: Callable[..., Call], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from models.twins import Graph
 from tests.models.families.test_swappers import echo
 
 FAMILIES = {family.name: family for family in whole_catalogue().family}
-SWAPPERS = [family for family in FAMILIES.values() if family.role == "swapper" and family.facts]
+SWAPPERS = [family for family in FAMILIES.values() if family.role == "swapper" and "source" in family.facts]
 ENHANCERS = [family for family in FAMILIES.values() if family.role == "enhancer"]
 
 
