@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import Cancelled
 from models.networks import Models, NoModels
@@ -28,6 +29,8 @@ class Context:
     moving: the picture is one of a clip's, and `random` gives every one of them the same numbers: what is drawn must
     move with the face, or it flickers.
     models: the networks that `needs` names.
+    sound: (L,) float32, -1..1, mono, 16,000 a second: the seconds that `needs` asks for, the picture's time in the
+    middle, silent beyond the clip's ends; None for a picture, or a clip without sound.
     """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
@@ -35,6 +38,7 @@ class Context:
     progress: Callable[[float], None] = _nowhere
     moving: bool = False
     models: Models = field(default_factory=NoModels)
+    sound: NDArray[np.float32] | None = None
 
     def check(self) -> None:
         """Raises Cancelled where the user asked to stop."""

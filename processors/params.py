@@ -41,6 +41,12 @@ def Colour(default: str, *, help: str, title: str | None = None, depth: Depth = 
                  json_schema_extra={"control": "colour", "depth": depth})
 
 
+def Name(default: str, *, help: str, title: str | None = None, depth: Depth = "tune") -> Any:  # noqa: N802
+    """The name of something that this machine has, such as a model of the user's own; never a path."""
+    return Field(default, max_length=200, pattern=r"^[^/\\\x00-\x1f]*$", title=title, description=help,
+                 json_schema_extra={"control": "name", "depth": depth})
+
+
 def title_of(name: str, params: type[ProcessorParams]) -> str:
     """The label of one field: its own title, else its name in words."""
     return params.model_fields[name].title or name.replace("_", " ").capitalize()
@@ -49,8 +55,8 @@ def title_of(name: str, params: type[ProcessorParams]) -> str:
 def control_of(name: str, params: type[ProcessorParams]) -> dict[str, Any]:
     """What a screen or a flag needs to know of one field.
 
-    Keys: control (slider, switch, choice, colour), title, help, default, depth, and minimum, maximum, step (slider) or
-    choices (choice).
+    Keys: control (slider, switch, choice, colour, name), title, help, default, depth, and minimum, maximum, step
+    (slider) or choices (choice).
     """
     field = params.model_fields[name]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}

@@ -20,7 +20,7 @@ from processors.params import ProcessorParams
 
 GROUP = "likeness.processors"
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,31}")
-_CONTROLS = ("slider", "switch", "choice", "colour")
+_CONTROLS = ("slider", "switch", "choice", "colour", "name")
 
 
 def processor(
@@ -52,7 +52,8 @@ def processor(
             if field.default is PydanticUndefined or extra.get("control") not in _CONTROLS or not field.description:
                 raise RegistryError(f"Processor {name}: parameter {field_name} has no default, control or help.",
                                     subject=f"{name}.{field_name}",
-                                    remedy="Declare it with Slider, Switch, Choice or Colour.", code="REGISTRY.PARAMS")
+                                    remedy="Declare it with Slider, Switch, Choice, Colour or Name.",
+                                    code="REGISTRY.PARAMS")
         cls.spec = Spec(name, title, role, version, inspect.cleandoc(cls.__doc__).splitlines()[0])
         return cls
 

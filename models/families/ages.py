@@ -84,8 +84,7 @@ class AgeChanger:
 
     def _narrow(self, crop: Pixels) -> Pixels:
         """The closer crop, out of the wider one."""
-        own = TEMPLATES[self.crop.template] * self.crop.size - 0.5
-        matrix = similarity(self.points * crop.shape[0] - 0.5, own)
+        matrix = similarity(self.points * crop.shape[0], TEMPLATES[self.crop.template] * self.crop.size)
         side = self.crop.size
         shrinks = abs(np.linalg.det(matrix[:, :2])) < 1
         return np.asarray(cv2.warpAffine(crop, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE,

@@ -60,7 +60,7 @@ def span(control: dict[str, Any]) -> str:
         return f"{control['minimum']:g} to {control['maximum']:g}"
     if control["control"] == "choice":
         return ", ".join(written(choice) for choice in control["choices"])
-    return {"switch": "true or false", "colour": "#rrggbb"}[control["control"]]
+    return {"switch": "true or false", "colour": "#rrggbb", "name": "a name"}[control["control"]]
 
 
 def _words(registry: Registry) -> str:

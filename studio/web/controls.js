@@ -1,4 +1,4 @@
-// Controls made from a processor's parameters: slider, switch, choice, colour. A slider tells when it is let go.
+// Controls made from a processor's parameters: slider, switch, choice, colour, name. A slider tells when it is let go.
 (() => {
   const L = window.Likeness;
   const { h, t } = L;
@@ -41,6 +41,9 @@
     h("code", {}, control.value),
     h("input", { type: "color", id, "data-key": id, value: control.value, onchange: (event) => set(event.target.value) }));
 
+  const name = ({ id, label, help, control, set }) => h("label.control.name", { title: help }, h("span", {}, label),
+    h("input", { type: "text", id, "data-key": id, value: control.value, maxLength: 200, onchange: (event) => set(event.target.value) }));
+
   // processor: its name, for the words; control: as studio/views.py gives it.
   L.control = (effect, control) => {
     const key = `processor.${effect.processor}.${control.name}`;
@@ -51,6 +54,7 @@
     if (control.control === "slider") return slider(common);
     if (control.control === "choice") return choice(common);
     if (control.control === "colour") return colour(common);
+    if (control.control === "name") return name(common);
     return h("div.control.switch", {}, L.toggle({ id: common.id, label: common.label, value: control.value, help: common.help, set }));
   };
 })();

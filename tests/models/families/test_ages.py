@@ -73,15 +73,15 @@ def test_styleganex_is_told_a_step(years: float, direction: float) -> None:
 def test_styleganex_s_narrow_crop_is_cut_out_of_the_wide_one_in_the_same_place() -> None:
     twin = changer(styleganex(), "styleganex_age")
     side = 768
-    eye = twin.points[0] * side - 0.5
+    eye = twin.points[0] * side
     wide = np.zeros((side, side, 3), np.uint8)
     for at, value in zip(twin.points, (40, 80, 120, 160, 200), strict=True):
-        x, y = np.rint(at * side - 0.5).astype(int)
+        x, y = np.rint(at * side).astype(int)
         wide[y - 12:y + 13, x - 12:x + 13] = value
     narrow = twin._narrow(wide)
     assert narrow.shape == (256, 256, 3)
     for at, value in zip(TEMPLATES["ffhq_512"], (40, 80, 120, 160, 200), strict=True):
-        x, y = np.rint(at * 256 - 0.5).astype(int)
+        x, y = np.rint(at * 256).astype(int)
         assert abs(int(narrow[y, x, 0]) - value) <= 1
     middle = TEMPLATES["styleganex_384"][2]
-    assert np.allclose(eye, (middle + (TEMPLATES["styleganex_384"][0] - middle) / 0.875) * side - 0.5)
+    assert np.allclose(eye, (middle + (TEMPLATES["styleganex_384"][0] - middle) / 0.875) * side)

@@ -1,0 +1,1 @@
+"""Processors that change what a face does, or how old it is."""
