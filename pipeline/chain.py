@@ -18,6 +18,7 @@ from models.arrays import Mask
 from models.errors import LikenessError, ModelError, ProcessorError
 from models.face import Face
 from pipeline.crops import cut, lay, move_mask, recut
+from pipeline.enlarging import SAME, Scale, enlarged_face, enlarged_region, scale_of
 from pipeline.frame import Canvas, Sketch
 from pipeline.recipe import Effect, params_of
 from processors.base import PATCHING, Needs, Processor, Role
@@ -71,12 +72,13 @@ class FaceJob:
 @dataclass(frozen=True, slots=True)
 class Done(Generic[C]):
     """frame: the result. regions: what was written, for masks and measures. remarks: by the face's number. ran: the
-    effects that had a face to work on."""
+    effects that had a face to work on. scale: how much larger the frame became; regions are where they are now."""
 
     frame: C
     regions: tuple[Region, ...] = ()
     remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
     ran: tuple[Effect, ...] = ()
+    scale: Scale = SAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,17 +154,20 @@ def run_chain(frame: C, jobs: Sequence[FaceJob], steps: Sequence[Step], ctx: Con
     for layer in make_layers(steps):
         ctx.check()
         if layer[0].role == "frame":
-            run.regions += _run_frame_effect(run, everyone, layer[0])
+            scale = _run_frame_effect(run, everyone, layer[0])
+            if scale != SAME:
+                everyone = [enlarged_face(face, scale) for face in everyone]
+                jobs = [replace(job, face=enlarged_face(job.face, scale)) for job in jobs]
         elif jobs and any(step.role in PATCHING for step in layer):
             run.regions += _run_layer(run, jobs, layer)
         else:
             run.begun += len(layer)
-    return Done(run.draft.frame, tuple(run.regions), run.remarks, tuple(run.ran))
+    return Done(run.draft.frame, tuple(run.regions), run.remarks, tuple(run.ran), run.scale)
 
 
 @dataclass(slots=True)
 class _Run(Generic[C]):
-    """What one run of a chain has done so far. begun: effects begun, of `total`."""
+    """What one run of a chain has done so far. begun: effects begun, of `total`. scale: see `Done`."""
 
     draft: Sketch[C]
     seed: int
@@ -172,6 +177,7 @@ class _Run(Generic[C]):
     regions: list[Region] = field(default_factory=list)
     remarks: dict[int, tuple[Remark, ...]] = field(default_factory=dict)
     ran: list[Effect] = field(default_factory=list)
+    scale: Scale = SAME
 
     def begin(self, step: Step) -> Context:
         """The step's own context: its random generator, and its share of the progress."""
@@ -287,8 +293,10 @@ def _blend(step: Step | None, piece: Lay, ctx: Context) -> Region:
     return replace(region, rect=piece.rect)
 
 
-def _run_frame_effect(run: _Run[C], everyone: Sequence[Face], step: Step) -> list[Region]:
+def _run_frame_effect(run: _Run[C], everyone: Sequence[Face], step: Step) -> Scale:
+    """How much larger it made the frame."""
     frame = run.draft.frame
+    scale = scale_of(step.processor, step.params, frame.width, frame.height)
     whole = frame.region(Rect(0, 0, frame.width, frame.height))
     view = FrameView(whole, tuple(everyone), tuple(run.regions))
     made: RegionBatch = _call(step, view, run.begin(step))
@@ -297,8 +305,18 @@ def _run_frame_effect(run: _Run[C], everyone: Sequence[Face], step: Step) -> lis
         width, height = region.rect.x1 - region.rect.x0, region.rect.y1 - region.rect.y0
         if region.pixels.shape[:2] != (height, width) or region.mask.shape != (height, width):
             raise _broken(step, "it gave a region whose pixels do not fill its rectangle")
-        run.draft.write(region.rect, region.pixels, region.mask)
-    return list(made)
+    if scale != SAME:
+        size = round(frame.width * scale[0]), round(frame.height * scale[1])
+        if [region.rect for region in made] != [Rect(0, 0, *size)]:
+            raise _broken(step, "it changes the picture's size and did not give the whole of it")
+        run.draft.enlarge(made[0].pixels)
+        run.regions = [enlarged_region(region, scale) for region in run.regions]
+        run.scale = run.scale[0] * scale[0], run.scale[1] * scale[1]
+    else:
+        for region in made:
+            run.draft.write(region.rect, region.pixels, region.mask)
+    run.regions += made
+    return scale
 
 
 def _call(step: Step, batch: Any, ctx: Context) -> Any:

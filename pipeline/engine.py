@@ -6,7 +6,7 @@ import threading
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -26,6 +26,7 @@ from pipeline.chain import Admission, FaceJob, Step, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
+from pipeline.enlarging import enlarged_face
 from pipeline.frame import Frame
 from pipeline.gate import Guard, Refused, admit, effects_of, unspoken_of
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
@@ -226,13 +227,16 @@ class Engine:
             raise Refused(target.name, "the picture")
         analysis = self.analyse(target, recipe.looking, progress=lambda share, stage: progress(share / 2, stage),
                                 cancelled=cancelled)
-        _check_cast(recipe, target, analysis, sources)
+        _check_cast(recipe, target, analysis, sources, self.registry)
         _check(cancelled)
         seed = zlib.crc32(target.id.encode())
         everyone = [report.face for report in analysis.faces]
         frame, regions, remarks, ran = target.frame, [], {0: analysis.remarks}, []
         passes = self._passes(recipe, analysis, target, sources, admission)
         for number, (jobs, steps) in enumerate(passes):
+            # Whom to hide has to be found where the chain before has brought them.
+            grown = frame.width / target.frame.width, frame.height / target.frame.height
+            jobs = [replace(job, face=enlarged_face(job.face, grown)) for job in jobs]
             ctx = Context(cancelled=cancelled, models=self.models, progress=lambda share, done=number: progress(  # type: ignore[misc]
                 0.5 + (done + share) / len(passes) / 2, "swap"))
             done = run_chain(frame, jobs, steps, ctx, seed, everyone)
@@ -420,8 +424,10 @@ def _pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) -
                      remedy="Choose one of the numbers that `analyse` prints.", code="INPUT.NO_SUCH_FACE")
 
 
-def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Mapping[str, Source]) -> None:
-    if not analysis.faces and not recipe.covers:
+def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Mapping[str, Source],
+                registry: Registry) -> None:
+    whole = {registry.get(effect.processor).spec.role for effect in recipe.effects if effect.on} == {"frame"}
+    if not analysis.faces and not recipe.covers and not whole:
         raise NoFace(f"No face can be found in {target.name}.", subject=target.name,
                      remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")
     numbers = {report.number for report in analysis.faces}

@@ -42,6 +42,10 @@ class Sketch(Protocol[C_co]):
         """Replaces the rectangle's pixels where mask > 0, and nothing else."""
         ...
 
+    def enlarge(self, pixels: Pixels) -> None:
+        """Replaces the whole frame by one of another size. Of a clip's frames this is not asked for."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -128,6 +132,14 @@ class Draft:
         new = _to_samples(pixels[inner], frame)
         # cv2's masked copy writes into the view in place, 200 times faster than numpy's boolean indexing.
         cv2.copyTo(np.ascontiguousarray(new), touched.astype(np.uint8), frame.samples[y0:y1, x0:x1])
+
+    def enlarge(self, pixels: Pixels) -> None:
+        """See `Sketch`. What is transparent stays so, drawn out smoothly."""
+        size = pixels.shape[1], pixels.shape[0]
+        alpha = self.frame.alpha
+        larger = None if alpha is None else np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_LINEAR))
+        self.frame = replace(self.frame, samples=np.ascontiguousarray(_to_samples(pixels, self.frame)), alpha=larger)
+        self._own = True
 
 
 def _to_samples(pixels: Pixels, like: Frame) -> Pixels:

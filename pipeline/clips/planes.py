@@ -196,6 +196,10 @@ class ClipDraft:
         self.frame = frame
         self._own = False
 
+    def enlarge(self, pixels: Pixels) -> None:
+        """See `pipeline.frame.Sketch`: refused before a clip is rendered."""
+        raise AssertionError("a clip's frames keep their size")
+
     def write(self, rect: Rect, pixels: Pixels, mask: Mask) -> None:
         """Replaces the rectangle's colours where mask > 0. Parts over the edge are dropped.
 

@@ -13,6 +13,7 @@ from pipeline.frame import Frame
 from pipeline.pictures import jpeg, others, png, tiff
 from pipeline.pictures.carry import carried
 from pipeline.pictures.colour import GREY, space_of
+from pipeline.pictures.exif import sized
 from pipeline.pictures.formats import FORMATS, Format
 from pipeline.pictures.picture import Edit, Metadata, Picture
 from processors.batches import Remark
@@ -97,6 +98,8 @@ def encode(frame: Frame, like: Picture, format: str, *, edit: Edit, quality: int
     """The frame as a file of this format, like the input in everything else that the format holds."""
     fitted, notes = _fitted(frame, like, FORMATS[format])
     metadata, icc, more = carried(like, format, edit)
+    if metadata.exif is not None and (frame.width, frame.height) != (like.frame.width, like.frame.height):
+        metadata = replace(metadata, exif=sized(metadata.exif, frame.width, frame.height))
     if fitted.grey and space_of(icc) == GREY and format not in _GREY_TOO:
         icc = None
         notes += (Remark("OUTPUT.PROFILE_DROPPED", f"{FORMATS[format].title} holds no grey pictures: the grey colour "

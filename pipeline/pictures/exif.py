@@ -110,6 +110,19 @@ def tidied(block: bytes, *, sides_swapped: bool = False) -> bytes:
     return bytes(out[:cut])
 
 
+def sized(block: bytes, width: int, height: int) -> bytes:
+    """The block beside pixels of another size than it was made for. Raises BrokenExif."""
+    out, order = bytearray(block), order_of(block)
+    sub = _number(block, first_directory(block).entries.get(EXIF_IFD))
+    entries = read_directory(block, sub).entries if sub is not None else {}
+    for tag, side in zip(_PIXEL_SIZES, (width, height), strict=True):
+        entry = entries.get(tag)
+        if entry is not None and entry.number == 1 and entry.kind in (3, 4):
+            struct.pack_into(order + ("H" if entry.kind == 3 else "I"), out, entry.value_at,
+                             side if entry.kind == 4 or side < 1 << 16 else 0)
+    return bytes(out)
+
+
 def _remove_thumbnail(block: bytes, out: bytearray, first: Directory) -> int:
     """Blanks the second directory and the pictures that directories point to. Returns where the block may end: before
     the thumbnail, where that is the last thing in it."""

@@ -23,6 +23,7 @@ from pipeline.clips.parts import PartWriter
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
+from pipeline.enlarging import check_steady
 from pipeline.gate import Guard
 from pipeline.recipe import AnonymiseStyle, Effect
 from pipeline.rendering.casting import Casting, cover_steps
@@ -179,6 +180,8 @@ class Drawer:
         self._casting, self._tally = work.casting, tally
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
         self._steps = make_steps(part.effects, work.registry, work.admission)
+        check_steady([(step.processor, step.params) for step in self._steps], work.clip.width,
+                     work.clip.height)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
             if scan is not None else {}
         self._chained = self._follows(part.effects)

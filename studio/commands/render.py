@@ -155,6 +155,8 @@ def _changed(rendered: Rendered, box: Box) -> bool:
     """Whether any pixel in a face's box differs: an effect may have had nothing to do."""
     rows, columns = (slice(max(int(low), 0), max(int(high) + 1, 0)) for low, high in ((box.y0, box.y1),
                                                                                      (box.x0, box.x1)))
+    if rendered.frame.samples.shape != rendered.target.frame.samples.shape:
+        return True  # the whole picture is another one
     before, after = rendered.target.frame.samples[rows, columns], rendered.frame.samples[rows, columns]
     return bool((before != after).any())
 

@@ -105,7 +105,8 @@ def test_every_built_in_processor_states_its_stream_and_has_a_schema() -> None:
     stream = Stream(640, 480, alpha=True, depth=16)
     for cls in registry:
         params = cls.Params()
-        assert cls().describe(stream, params) == stream, f"{cls.spec.name} changes no size"
+        if cls.spec.name != "upscale":
+            assert cls().describe(stream, params) == stream, f"{cls.spec.name} changes no size"
         assert cls.spec.role in ROLES
         controls = [control_of(name, cls.Params) for name in cls.Params.model_fields]
         assert all(control["title"] and control["help"] for control in controls), cls.spec.name
