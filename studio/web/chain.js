@@ -64,8 +64,10 @@
     const known = models.filter((one) => one.bytes !== null);
     return known.length ? L.bytes(known.reduce((sum, one) => sum + one.bytes, 0)) : t("models.size.unknown");
   };
+  // The content analyser's parts go together, and are one thing to people.
+  const namesOf = (models) => [...new Set(models.map((one) => (one.slot.startsWith("analyser.") ? t("models.role.analyser") : L.say(one.title))))].join(", ");
   const lacks = ({ id, lacks: models }) => (models.length ? h("div.lacks", { "data-lacks": id },
-    h("p.hint", {}, t("effect.lacks", { names: models.map((one) => L.say(one.title)).join(", "), size: sizeOf(models) }),
+    h("p.hint", {}, t("effect.lacks", { names: namesOf(models), size: sizeOf(models) }),
       " ", [...new Set(models.map((one) => `${L.say(one.licence)} (${t(TERMS[one.commercial])})`))].join("; ")),
     h("button.button.small", { "data-key": `get-${id}`, "data-get": id, onclick: () => L.getModels(models.map((one) => one.slot)) },
       L.icon("save"), t("effect.get"))) : null);
@@ -94,7 +96,7 @@
     const roles = [...new Set(view.catalogue.map((one) => one.role))];
     L.menu(anchor, t("effect.add"), roles.flatMap((role) => [{ group: t(`role.${role}`) },
       ...view.catalogue.filter((one) => one.role === role).map((one) => ({ id: `add-${one.name}`, label: titleOf(one),
-        detail: one.lacks.length ? `${helpOf(one)} ${t("effect.lacks", { names: one.lacks.map((lack) => L.say(lack.title)).join(", "), size: sizeOf(one.lacks) })}` : helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
+        detail: one.lacks.length ? `${helpOf(one)} ${t("effect.download_first")}` : helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
   };
 
   // Which stretch of the clip the sliders are about.
