@@ -43,7 +43,8 @@ def test_every_option_is_a_flag_a_variable_and_a_key(tmp_path: Path) -> None:
     examples: dict[str, tuple[str, Any]] = {
         "listen": ("::1", "::1"), "port": ("8080", 8080), "root_path": ("/faces/", "/faces"),
         "share": ("ssh:me@example.org:2222", "ssh:me@example.org:2222"), "allowed_host": ("Faces.Example.org", None),
-        "password_file": ("/run/secrets/p", Path("/run/secrets/p")), "resume_renders": ("yes", True)}
+        "password_file": ("/run/secrets/p", Path("/run/secrets/p")), "resume_renders": ("yes", True),
+        "offline": ("yes", True), "commercial_safe": ("yes", True)}
     assert set(examples) == {option.name for option in OPTIONS}
     for option in OPTIONS:
         text, value = examples[option.name]
