@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.catalogue import CatalogueRow
+from models.errors import ModelError
 from models.families.arcface import ArcfaceRecogniser
 from models.families.dlib_faces import dlib_stack
 from models.families.fan import FanLandmarker, FiveToSixtyEight
@@ -35,16 +36,21 @@ def everything(_row: CatalogueRow) -> bool:
 
 def stack_of(store: Store | None, manager: SessionManager, *, preset: str = "natural",
              allowed: Callable[[CatalogueRow], bool] = everything, priority: Priority = Priority.RENDER,
-             otherwise: Callable[[], FaceStack] = dlib_stack) -> FaceStack:
+             otherwise: Callable[[], FaceStack] = dlib_stack, recogniser: str = "") -> FaceStack:
     """The catalogue says which models a preset wants, and by rank which is the best of those that are there. Nothing is
     loaded before its first use, and the choice stays what it is: after models have come or gone, ask again.
 
     store: None where there is no folder of models. preset: natural, sharp or fast. allowed: which models may be taken
-    at all (commercial-safe). otherwise: whose parts are taken where there is no model.
+    at all (commercial-safe). otherwise: whose parts are taken where there is no model. recogniser: the name of the one
+    that people are known by already, whose descriptors no other one can be compared with; empty: the best. Raises
+    ModelError MODEL.MISSING where it is not there.
     """
+    rest = otherwise()
     if store is None:
-        return otherwise()
-    return _Maker(store, manager, preset, allowed, priority, otherwise()).stack()
+        if recogniser not in ("", rest.recogniser.name):
+            raise _unknown(recogniser)
+        return rest
+    return _Maker(store, manager, preset, allowed, priority, rest).stack(recogniser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +62,25 @@ class _Maker:
     priority: Priority
     otherwise: FaceStack
 
-    def stack(self) -> FaceStack:
+    def stack(self, recogniser: str) -> FaceStack:
         there = {slot: found for slot, found in self.store.found().items() if self.allowed(found.row)}
         best: dict[str, Found] = {}
         for row in self.store.catalogue.ranked:
             if row.slot in there and self.preset in row.presets:
                 best.setdefault(self.store.catalogue.family_of(row).role, there[row.slot])
+        if recogniser:
+            best.pop("recogniser", None)
+        if recogniser not in ("", self.otherwise.recogniser.name):
+            best["recogniser"] = self._called(recogniser, there)
         return FaceStack(self._detector(best.get("detector")),
                          self._landmarker(best.get("landmarker"), there.get(_GUESSING)),
                          self._recogniser(best.get("recogniser")), _slots(best))
+
+    def _called(self, recogniser: str, there: Mapping[str, Found]) -> Found:
+        for found in there.values():
+            if self.store.catalogue.family_of(found.row).role == "recogniser" and _name(found) == recogniser:
+                return found
+        raise _unknown(recogniser)
 
     def _detector(self, found: Found | None) -> Detector:
         if found is None:
@@ -87,6 +103,11 @@ class _Maker:
 
     def _lease(self, found: Found) -> Lease:
         return self.manager.lease(found.path, name=found.row.slot, owner=OWNER, priority=self.priority, rows=True)
+
+
+def _unknown(recogniser: str) -> ModelError:
+    return ModelError(f"People are known here by {recogniser}, which is not there, or may not be used.",
+                      subject=recogniser, remedy="Get that model again, or look for the people anew.")
 
 
 def _slots(best: Mapping[str, Found]) -> tuple[str, ...]:

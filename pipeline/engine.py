@@ -147,7 +147,7 @@ class Engine:
         self.registry = registry or load_registry()
         self.networks = networks or Networks()
         self._given = faces
-        self._found: tuple[tuple[int, bool], FaceStack] | None = None
+        self._found: tuple[tuple[int, bool], dict[str, FaceStack]] | None = None
         self._finding = threading.Lock()
         self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
         self.guard = Guard(self.networks, self.models)
@@ -160,15 +160,29 @@ class Engine:
     def faces(self) -> FaceStack:
         """What finds and knows faces: the best that is there. Another one after models have come or gone; whoever works
         on a whole keeps the one that it began with."""
+        return self._stack("")
+
+    def faces_for(self, people: Sequence[Person]) -> FaceStack:
+        """`faces`, with the recogniser that these people are known by, which need not be the best any more. Raises
+        ModelError MODEL.MISSING where it is gone."""
+        best = self.faces
+        if not people or best.recogniser.name in {person.recogniser for person in people}:
+            return best
+        return self._stack(people[0].recogniser)
+
+    def _stack(self, recogniser: str) -> FaceStack:
         if self._given is not None:
             return self._given
         with self._finding:
             networks = self.networks
             key = networks.changes, networks.is_safe
             if self._found is None or self._found[0] != key:
-                self._found = key, stack_of(networks.store, networks.manager, allowed=networks.may_take,
-                                            otherwise=lambda: dlib_stack())
-            return self._found[1]
+                self._found = key, {}
+            made = self._found[1]
+            if recogniser not in made:
+                made[recogniser] = stack_of(networks.store, networks.manager, allowed=networks.may_take,
+                                            otherwise=lambda: dlib_stack(), recogniser=recogniser)
+            return made[recogniser]
 
     def open(self, path: Path, *, name: str | None = None) -> Picture:
         """Reads a picture. name: what the user calls it, for messages. Raises MissingInput, MediaError, InputError."""

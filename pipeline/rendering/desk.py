@@ -141,8 +141,8 @@ class Desk:
                  ) -> tuple[FaceThere, ...]:
         """Faces of one frame and whose they are, as a part that began here would see them."""
         search = Search(small=looking.small, turned=looking.turned)
-        follower = Follower(self._engine.faces, people=people, search=search, rate=clip.rate, embed=bool(people),
-                            lone=True)
+        follower = Follower(self._engine.faces_for(people), people=people, search=search, rate=clip.rate,
+                            embed=bool(people), lone=True)
         return tuple(FaceThere(one.face.number, one.face.box, one.sure)
                      for one in follower.step(self.frame(clip, seconds)).faces)
 
@@ -162,8 +162,8 @@ class Desk:
         engine = self._engine
         admission = engine.admit(recipe)
         casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
-        return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces,
-                    self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
+        return Work(clip, resolve(clip, output, how), casting, engine.registry,
+                    engine.faces_for(recipe.people), self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
                     guard=engine.guard if admission.looked_at else None)
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,

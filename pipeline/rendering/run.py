@@ -59,7 +59,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     recipe = _with_people(engine, recipe, clip, control)
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
-    admission, faces = engine.admit(recipe), engine.faces
+    admission, faces = engine.admit(recipe), engine.faces_for(recipe.people)
     plan = make_plan(recipe, clip, encoding, f"{faces.name} {engine.networks.digest(admission.slots)}")
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})

@@ -11,6 +11,7 @@ import pytest
 
 from models.arrays import Pixels
 from models.catalogue import Catalogue, whole_catalogue
+from models.errors import ModelError
 from models.face import Face, five_points
 from models.families.dlib_faces import DlibLandmarker
 from models.families.facemesh import FaceMesh
@@ -79,6 +80,25 @@ def test_only_what_is_allowed_is_taken(tmp_path: Path) -> None:
     stack = named(tmp_path / "models", *EVERYTHING, preset="natural", allowed=lambda row: row.commercial == "yes")
     assert stack.name == "yoloface-8n+dlib-68+face-recognition-sface-2021dec"
     assert stack_of(None, SessionManager()).name == DLIB
+
+
+@pytest.mark.parametrize(("known_by", "name"), [
+    ("dlib-resnet-v1", "yunet-2023-mar+dlib-68+dlib-resnet-v1"), ("w600k-mbf", "yunet-2023-mar+dlib-68+w600k-mbf"),
+    ("", "yunet-2023-mar+dlib-68+arcface-w600k-r50"), ("arcface-w600k-r50", "yunet-2023-mar+dlib-68+arcface-w600k-r50")])
+def test_people_who_are_known_already_are_known_again_by_the_same_recogniser(known_by: str, name: str, tmp_path: Path,
+                                                                             ) -> None:
+    stack = named(tmp_path / "models", "yunet_2023_mar.onnx", "w600k_r50.onnx", "w600k_mbf.onnx", recogniser=known_by)
+    assert stack.name == name
+    assert ("dlib.descriptor" in stack.slots) == (known_by == "dlib-resnet-v1")
+
+
+def test_a_recogniser_that_is_gone_or_may_not_be_used_is_missed_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"MODEL\.MISSING.*w600k-mbf"):
+        named(tmp_path / "models", "w600k_r50.onnx", recogniser="w600k-mbf")
+    with pytest.raises(ModelError, match=r"MODEL\.MISSING"):
+        named(tmp_path / "others", "w600k_mbf.onnx", recogniser="w600k-mbf", allowed=lambda row: row.commercial == "yes")
+    with pytest.raises(ModelError, match=r"MODEL\.MISSING"):
+        stack_of(None, SessionManager(), recogniser="w600k-mbf")
 
 
 def test_a_model_of_its_own_rank_is_taken(tmp_path: Path) -> None:
