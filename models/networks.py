@@ -153,7 +153,7 @@ class Networks:
         if self.store is None:
             raise missing(slot)
         catalogue = self.store.catalogue
-        return catalogue.family_of(self.store.row(slot)).facts
+        return catalogue.family_of(catalogue.row(slot)).facts
 
     def rest(self, seconds: float = 0.0) -> None:
         """Lets go of models that were not used for so long."""

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from models.arrays import Pixels
+from models.catalogue import OWN
 from models.families.dfm import DfmSwapper
-from models.store import OWN
 from processors.base import Needs, Processor
 from processors.batches import Patch, PatchBatch
 from processors.context import Context
