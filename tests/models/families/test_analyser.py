@@ -83,3 +83,11 @@ def test_the_catalogue_has_three_with_facts_that_are_valid() -> None:
     assert sorted(_FACTS.validate_python(dict(one.facts)).size for one in families) == [384, 448, 640]
     with pytest.raises(ValueError, match="three"):
         ContentAnalyser([])
+
+
+def test_the_first_address_of_each_tells_a_hash() -> None:
+    """They count by their hash alone: from a server that names none they could be fetched, and not be used."""
+    catalogue = whole_catalogue()
+    rows = [row for row in catalogue.offered if catalogue.family_of(row).role == "analyser"]
+    assert len(rows) == 3
+    assert all(row.sha256 or row.urls[0].startswith("https://huggingface.co/") for row in rows)
