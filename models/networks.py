@@ -71,14 +71,11 @@ class Networks:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def has(self, slot: str) -> bool:
-        try:
-            self.path(slot)
-        except ModelError:
-            return False
-        return True
+        """Whether it is there, as of a moment ago; `path` looks anew."""
+        return slot in self.there()
 
     def there(self) -> frozenset[str]:
-        """The slots of all models that are there, as of a moment ago: for screens, which ask often."""
+        """The slots of all models that are there, as of a moment ago: screens and presets ask often."""
         with self._lock:
             known = self._there
         now = self.clock()

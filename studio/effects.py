@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from models.errors import RecipeError
-from pipeline.presets import Preset
 from pipeline.recipe import Effect, check_effects
 from processors.base import ROLES, Role
 from processors.registry import Registry
@@ -80,13 +79,19 @@ def reset(chain: Sequence[Effect], effect_id: str) -> Chain:
     return _replace(chain, effect_id, {"params": {}})
 
 
-def preset_of(chain: Sequence[Effect], presets: Sequence[Preset], registry: Registry) -> str | None:
-    """The name of the preset that this chain is, unchanged; None where it is the user's own."""
+def preset_of(chain: Sequence[Effect], presets: Mapping[str, Sequence[Chain]], registry: Registry) -> str | None:
+    """The name of the preset that this chain is, unchanged; None where it is the user's own. presets: each one's
+    chains, on models and without."""
+    return next((name for name, chains in presets.items() if any(is_same(chain, one, registry) for one in chains)),
+                None)
+
+
+def is_same(chain: Sequence[Effect], other: Sequence[Effect], registry: Registry) -> bool:
+    """Whether both do the same: a parameter that is left out has its default."""
     def meaning(effects: Sequence[Effect]) -> list[tuple[str, bool, Any]]:
         return [(e.processor, e.on, registry.get(e.processor).Params.model_validate(e.params)) for e in effects]
 
-    mine = meaning(chain)
-    return next((p.name for p in presets if meaning(p.chain(registry)) == mine), None)
+    return meaning(chain) == meaning(other)
 
 
 def _replace(chain: Sequence[Effect], effect_id: str, update: dict[str, Any]) -> Chain:

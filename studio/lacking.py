@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from models.networks import Networks
@@ -11,15 +12,19 @@ from processors.base import Needs, Processor
 
 
 def lacking(cls: type[Processor], params: Any, networks: Networks) -> list[dict[str, Any]]:
-    """Each missing model: slot, title, bytes (None: unknown), licence, commercial. What stands behind the gate needs
-    the content analyser too."""
+    """The models that are missing for it. What stands behind the gate needs the content analyser too."""
     needs: Needs = cls().needs(params)
     if not needs.models or networks.store is None:
         return []
-    catalogue = networks.store.catalogue
-    wanted = [*needs.models, *(analysers(catalogue) if cls.spec.role in GATED else ())]
-    rows = {row.slot: row for row in catalogue.model}
-    there = networks.there()
+    guards = analysers(networks.store.catalogue) if cls.spec.role in GATED else ()
+    return rows_of([slot for slot in dict.fromkeys((*needs.models, *guards)) if not networks.has(slot)], networks)
+
+
+def rows_of(slots: Sequence[str], networks: Networks) -> list[dict[str, Any]]:
+    """Models for the page: slot, title, bytes (None: unknown), licence, commercial. A user's own file that is not there
+    any more has none: there is nowhere to get it from."""
+    if networks.store is None:
+        return []
+    rows = {row.slot: row for row in networks.store.catalogue.model}
     return [{"slot": slot, "title": rows[slot].title, "bytes": rows[slot].bytes, "licence": rows[slot].licence,
-             "commercial": rows[slot].commercial} for slot in dict.fromkeys(wanted)
-            if slot not in there and slot in rows]
+             "commercial": rows[slot].commercial} for slot in slots if slot in rows]

@@ -16,7 +16,7 @@ from pipeline import recipe as recipes
 from pipeline.engine import Analysis, Engine, Source
 from pipeline.pictures import Picture
 from pipeline.pictures.preview import Encoded
-from pipeline.presets import DEFAULT, Preset, load_presets, preset
+from pipeline.presets import DEFAULT, Preset, Stack, chain_for, load_presets, preset
 from pipeline.recipe import Looking, Photo, Recipe, SourceInput, UseSource
 from pipeline.version import VERSION
 from processors.batches import Remark
@@ -85,7 +85,7 @@ class Project:
 
     def __post_init__(self) -> None:
         self.presets: list[Preset] = list(load_presets().values())
-        chain = preset(DEFAULT).chain(self.engine.registry)
+        chain = self.stack(preset(DEFAULT)).effects
         self.history = History(Recipe(made_with=f"Likeness {VERSION}").with_effects(chain))
         self.analyses: dict[tuple[str, Looking, str], Analysis] = {}
         self._sources: dict[tuple[tuple[str, int | None], ...], Source] = {}
@@ -94,6 +94,10 @@ class Project:
     def recipe(self) -> Recipe:
         now = self.history.now
         return now.model_copy(update={"commercial_safe": True}) if self.safe() and not now.commercial_safe else now
+
+    def stack(self, chosen: Preset) -> Stack:
+        """A preset with the models that are there now."""
+        return chain_for(chosen, self.engine.registry, self.engine.networks, commercial_safe=self.safe())
 
     @property
     def people(self) -> int:
@@ -219,6 +223,9 @@ class Project:
         if isinstance(action, actions.Undo | actions.Redo):
             self.history.undo() if isinstance(action, actions.Undo) else self.history.redo()
             return True
+        if isinstance(action, actions.UsePreset):
+            self.put(self.with_chain(self.stack(preset(action.name)).effects), None)
+            return True
         if (edit := _CHAIN_EDITS.get(type(action))) is not None:
             merge = f"{action.effect}.{action.name}" if isinstance(action, actions.SetValue) else None
             self.put(self.with_chain(edit(self.chain, action, self.engine.registry)), merge)
@@ -250,7 +257,6 @@ def short_of(content_id: str) -> str:
 
 
 _CHAIN_EDITS: dict[type, Callable[..., tuple[recipes.Effect, ...]]] = {
-    actions.UsePreset: lambda chain, a, registry: preset(a.name).chain(registry),
     actions.AddEffect: lambda chain, a, registry: effects.add(chain, a.processor, registry),
     actions.RemoveEffect: lambda chain, a, registry: effects.remove(chain, a.effect),
     actions.MoveEffect: lambda chain, a, registry: effects.move(chain, a.effect, a.to),

@@ -8,11 +8,12 @@ from typing import Any
 from models.face import Box
 from pipeline.pictures import Picture
 from pipeline.pictures.formats import FORMATS
+from pipeline.presets import Stack
 from pipeline.recipe import Effect, Looking, Recipe, SourceInput, params_of
 from processors.batches import Remark
 from processors.params import control_of
 from studio import clip_views, effects, example
-from studio.lacking import lacking
+from studio.lacking import lacking, rows_of
 from studio.project import Place, Project, short_of
 from studio.reload import saved_format
 from studio.session import TabSession
@@ -87,8 +88,11 @@ def viewer(tab: TabSession) -> View:
 
 def chain(tab: TabSession) -> View:
     project, registry = tab.project, tab.engine.registry
+    stacks = {p.name: project.stack(p) for p in tab.presets}
+    chosen = effects.preset_of(project.chain, {p.name: (stacks[p.name].effects, p.chain(registry))
+                                               for p in tab.presets}, registry)
     return {
-        "preset": effects.preset_of(project.chain, tab.presets, registry),
+        "preset": chosen, "stack": _stack(stacks[chosen], tab) if chosen is not None else None,
         "presets": [{"name": p.name, "title": p.title, "help": p.help} for p in tab.presets],
         "effects": [_effect(tab, effect) for effect in project.chain],
         "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role,
@@ -96,6 +100,13 @@ def chain(tab: TabSession) -> View:
         "segment": clip_views.selected(tab.clip) if tab.screen == "clip" else None,
         "notices": _notices(project, "chain"),
     }
+
+
+def _stack(stack: Stack, tab: TabSession) -> View:
+    """What a preset is here, and what would make it better."""
+    return {"remark": _remarks([stack.remark])[0], "lacks": rows_of(stack.lacking, tab.engine.networks),
+            "networks": bool(stack.slots), "newer": bool(stack.slots) and not effects.is_same(
+                tab.project.chain, stack.effects, tab.engine.registry)}
 
 
 def tray(tab: TabSession) -> View:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from models.errors import RecipeError
-from pipeline.presets import DEFAULT, preset
+from models.networks import Networks
+from pipeline.presets import DEFAULT, chain_for, preset
 from pipeline.recipe import Effect, Recipe, make_effects, set_parameter
+from processors.batches import Remark
 from processors.registry import Registry
 from studio.commands.faults import UsageError
 
@@ -24,8 +26,12 @@ def as_usage() -> Iterator[None]:
         raise UsageError(error.message, remedy=error.remedy, code=error.code, subject=error.subject) from error
 
 
-def chain_from_flags(args: Namespace, recipe: Recipe | None, registry: Registry) -> Chain:
-    """The recipe's chain, or the preset's, changed as the flags say. Raises UsageError, with what exists."""
+def chain_from_flags(args: Namespace, recipe: Recipe | None, registry: Registry, networks: Networks | None = None, *,
+                     safe: bool = False) -> tuple[Chain, Remark | None]:
+    """The recipe's chain, or the preset's with the best that is installed, changed as the flags say; and what is to be
+    said of the preset. Raises UsageError, with what exists. safe: only models count whose terms allow commercial use.
+    """
+    remark = None
     with as_usage():
         chosen = preset(args.preset or DEFAULT)
         if args.effects is not None:
@@ -34,12 +40,13 @@ def chain_from_flags(args: Namespace, recipe: Recipe | None, registry: Registry)
         elif recipe is not None and args.preset is None:
             chain = recipe.effects
         else:
-            chain = chosen.chain(registry)
+            stack = chain_for(chosen, registry, networks or Networks(), commercial_safe=safe)
+            chain, remark = stack.effects, stack.remark
         if args.swapper is not None:
             chain = _with_swapper(chain, args.swapper, registry)
     for assignment in args.set:
         chain = _assign(chain, assignment, registry)
-    return chain
+    return chain, remark
 
 
 def _with_swapper(chain: Chain, name: str, registry: Registry) -> Chain:

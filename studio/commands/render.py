@@ -36,9 +36,12 @@ from studio.commands.wanted import People, Wanted, cast_of, check_people, wanted
 
 def render(args: Namespace, terminal: Terminal) -> int:
     engine = make_engine(args)
+    engine.networks.safe = is_safe(args, store_of(args))
     wanted = wanted_of(args, engine)
     engine.networks.safe = wants_safe(args, wanted)
     _admit(args, engine, wanted)
+    if wanted.stack is not None and wanted.stack.code != "PRESET.CLASSICAL":
+        terminal.note(wanted.stack.words)
     if is_clip(wanted.target):
         from studio.commands.clips import render_clip
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.engine import Engine, changes_anybody
 from pipeline.recipe import Anonymise, Choice, Keep, Recipe, RunEffects, UseSource, read_recipe
+from processors.batches import Remark
 from studio.commands.chain import Chain, chain_from_flags, needs_source
 from studio.commands.faults import UsageError
 from studio.commands.inputs import find_input, photos_of
@@ -18,7 +19,8 @@ from studio.commands.people import SourceWords, by_name, parse_map, parse_source
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What flags and recipe ask for, before any picture was opened. base: the recipe that the flags begin with."""
+    """What flags and recipe ask for, before any picture was opened. base: the recipe that the flags begin with.
+    stack: which models the preset runs on, where there is one."""
 
     base: Recipe | None
     chain: Chain
@@ -26,6 +28,7 @@ class Wanted:
     photos: dict[str, list[SourceWords]]
     people: dict[int, Choice] | None
     others: Choice | None
+    stack: Remark | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ def wanted_of(args: Namespace, engine: Engine) -> Wanted:
     """Raises UsageError for flags that make no sense together, and what reading the recipe raises."""
     words = by_name([parse_source(text) for text in args.source])
     base = read_recipe(args.recipe, engine.registry) if args.recipe is not None else None
-    chain = chain_from_flags(args, base, engine.registry)
+    safe = engine.networks.is_safe or (base is not None and base.commercial_safe)
+    chain, remark = chain_from_flags(args, base, engine.registry, engine.networks, safe=safe)
     if base is not None and not words:
         words = photos_of(base, args.recipe)
     people, others = parse_map(args.map, list(words)) if args.map is not None else (None, None)
@@ -56,7 +60,7 @@ def wanted_of(args: Namespace, engine: Engine) -> Wanted:
     if not words and people is None and base is None and needs_source(chain, engine.registry):
         raise UsageError("There is no --source, and no --map that could do without one.", subject="--source",
                          remedy="Name a photo of the face to put in, or say for example --map others=blur.")
-    return Wanted(base, chain, target, words, people, others)
+    return Wanted(base, chain, target, words, people, others, remark)
 
 
 def cast_of(wanted: Wanted, there: People) -> dict[str, Any]:

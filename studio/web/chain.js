@@ -19,6 +19,17 @@
     return h("p.hint.preset-help", {}, preset ? L.or(`preset.${preset.name}.help`, preset.help) : t("preset.own"));
   };
 
+  // Which models the preset runs on here, and what would make it better; or that it could run on them now.
+  const stack = ({ stack: one, preset }) => {
+    if (!one) return null;
+    if (one.newer) return h("div.lacks", { id: "stack" }, h("p.hint", {}, t("stack.newer")),
+      h("button.button.small", { "data-key": "stack-use", id: "stack-use", onclick: () => L.ask({ do: "preset", name: preset }) }, t("stack.use")));
+    const better = one.lacks.length ? t("stack.better", { names: namesOf(one.lacks), size: sizeOf(one.lacks) }) : "";
+    if (!one.networks && !better) return null;
+    return h("div.lacks", { id: "stack" }, h("p.hint", {}, one.networks ? `${L.remark(one.remark)} ` : "", better),
+      better ? h("button.button.small", { "data-key": "stack-get", id: "stack-get", onclick: () => L.getModels(one.lacks.map((lack) => lack.slot)) }, L.icon("save"), t("effect.get")) : null);
+  };
+
   const more = (anchor, effect, place, count) => L.menu(anchor, t("effect.more", { title: titleOf(effect) }), [
     { id: "effect-up", icon: "up", label: t("effect.up"), disabled: place === 0,
       act: () => L.ask({ do: "move_effect", effect: effect.id, to: place - 1 }) },
@@ -109,7 +120,7 @@
     draw(root, view) {
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("chain.region"));
-      L.fill(root, presets(view), presetWords(view), segment(view), L.notices(view.notices),
+      L.fill(root, presets(view), presetWords(view), stack(view), segment(view), L.notices(view.notices),
         h("div.effects", {
           ondragover: (event) => { if (dragged) event.preventDefault(); },
           ondrop: (event) => {

@@ -18,7 +18,7 @@ def registry() -> Registry:
 
 
 def chain(registry: Registry, *flags: str, recipe: Recipe | None = None) -> Chain:
-    return chain_from_flags(parse(["render", "--output", "o.png", *flags]), recipe, registry)
+    return chain_from_flags(parse(["render", "--output", "o.png", *flags]), recipe, registry)[0]
 
 
 def names(effects: Chain) -> list[str]:
