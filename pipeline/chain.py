@@ -106,16 +106,17 @@ def plain_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ..
     return tuple(step for step in made if not step.processor.is_identity(step.params))
 
 
-def make_steps(effects: Sequence[Effect], registry: Registry, admission: Admission = NOTHING) -> tuple[Step, ...]:
-    """The same, ready to run. Raises ModelError for one whose networks were not admitted, ProcessorError for one that
-    works on clips alone."""
+def make_steps(effects: Sequence[Effect], registry: Registry, admission: Admission = NOTHING,
+               sound: bool | None = None) -> tuple[Step, ...]:
+    """The same, ready to run. sound: whether the clip has any; None for a picture. Raises ModelError for one whose
+    networks were not admitted, ProcessorError for one that works on clips alone, or with sound that is not there."""
     steps = plain_steps(effects, registry)
     for step in steps:
-        _refuse_unmet(step, admission)
+        _refuse_unmet(step, admission, sound)
     return steps
 
 
-def _refuse_unmet(step: Step, admission: Admission) -> None:
+def _refuse_unmet(step: Step, admission: Admission, sound: bool | None) -> None:
     """Says so where a processor asks for what this engine cannot supply, rather than running it without."""
     needs = step.needs
     lacking = [slot for slot in needs.models if slot not in admission.slots]
@@ -123,7 +124,11 @@ def _refuse_unmet(step: Step, admission: Admission) -> None:
         slot = (lacking or needs.models)[0]
         raise ModelError(f"The effect {step.effect.id} ({step.processor.spec.title}) needs the model {slot}.",
                          subject=slot, remedy=f"`models get {slot}`, or choose an effect that needs none.")
-    if needs.neighbours != (0, 0) or needs.sound or needs.state != "none" or needs.pre_roll:
+    if needs.sound and sound is False:
+        raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works with sound, and the "
+                             "clip has none.", subject=step.processor.spec.name, code="PROCESSOR.NO_SOUND",
+                             remedy="Choose a clip with a sound track, or leave this effect out.")
+    if (needs.sound and sound is None) or needs.neighbours != (0, 0) or needs.state != "none" or needs.pre_roll:
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works on clips.",
                              subject=step.processor.spec.name, code="PROCESSOR.NEEDS_CLIP",
                              remedy="Choose another effect for pictures.")

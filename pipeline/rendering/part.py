@@ -7,7 +7,8 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from pipeline.clips.parts import PartWriter
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
+from pipeline.clips.sound import HeardSpan
 from pipeline.enlarging import check_steady
 from pipeline.gate import Guard
 from pipeline.recipe import AnonymiseStyle, Effect
@@ -179,7 +181,7 @@ class Drawer:
     def __init__(self, work: Work, part: PlannedPart, tally: Tally, check: Callable[[], None]) -> None:
         self._casting, self._tally = work.casting, tally
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
-        self._steps = make_steps(part.effects, work.registry, work.admission)
+        self._steps = make_steps(part.effects, work.registry, work.admission, sound=bool(work.clip.sounds()))
         check_steady([(step.processor, step.params) for step in self._steps], work.clip.width,
                      work.clip.height)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
@@ -197,6 +199,9 @@ class Drawer:
             raise AssertionError("effects behind the gate were admitted without a guard")
         self._watch = Watch(work.clip, work.guard) if gated and work.guard is not None else None
         self._warm_from = part.first - WARM_UP
+        self._hears = max((step.needs.sound for step in self._steps), default=0.0)
+        self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
+        self._clip = work.clip
 
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
         return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
@@ -212,7 +217,13 @@ class Drawer:
         """A frame of the pre-roll."""
         everyone = [followed.face for followed in self._followed(frame)]
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
-            run_chain(frame, self._casting.jobs(everyone), self._steps, self._ctx, self._seed, everyone)
+            run_chain(frame, self._casting.jobs(everyone), self._steps, self._at(frame), self._seed, everyone)
+
+    def _at(self, frame: ClipFrame) -> Context:
+        """What the engine supplies at one frame."""
+        if self._heard is None:
+            return self._ctx
+        return replace(self._ctx, sound=self._heard.around(self._clip.seconds(frame.ticks), self._hears))
 
     def _followed(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
         if self._follower is not None:
@@ -253,7 +264,7 @@ class Drawer:
 
     def _run(self, frame: ClipFrame, jobs: list[FaceJob], steps: tuple[Step, ...], everyone: list[Face],
              ) -> tuple[ClipFrame, bool]:
-        done = run_chain(frame, jobs, steps, self._ctx, self._seed, everyone)
+        done = run_chain(frame, jobs, steps, self._at(frame), self._seed, everyone)
         for number, remarks in done.remarks.items():
             self._tally.remark(number, remarks)
         for effect in done.ran:
@@ -261,6 +272,14 @@ class Drawer:
         if done.regions:
             self._tally.people.update({job.face.number for job in jobs})
         return done.frame, bool(done.regions)
+
+
+def _heard(clip: Clip, part: PlannedPart, before: int, length: float, check: Callable[[], None]) -> HeardSpan:
+    """The sound round every picture of a part and of what comes before it."""
+    start = min(part.start, int(clip.pts[max(part.first - before, 0)]))
+    reach = Fraction(length) / 2 + Fraction(1, 100)
+    last = min(part.stop, int(clip.pts[-1]))
+    return HeardSpan(clip, clip.seconds(start) - reach, clip.seconds(last) + reach, check)
 
 
 def _asked(check: Callable[[], None]) -> bool:

@@ -14,13 +14,14 @@ from models.errors import Cancelled, NoFace, OutputError, RecipeError
 from models.interfaces import FaceStack
 from models.networks import OwnedModels
 from models.sessions import DeviceLost
+from pipeline.chain import make_steps
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
 from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
-from pipeline.gate import Guard, Refused
+from pipeline.gate import Guard, Refused, effects_of
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
 from pipeline.rendering.casting import Casting
@@ -60,6 +61,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
     admission, faces = engine.admit(recipe), engine.faces_for(recipe.people)
+    make_steps(effects_of(recipe), engine.registry, admission, sound=bool(clip.sounds()))
     plan = make_plan(recipe, clip, encoding, f"{faces.name} {engine.networks.digest(admission.slots)}")
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
