@@ -54,7 +54,7 @@ def roll_of(points5: Points) -> float:
     `models.face.five_points`: from the middle of the eyes to the middle of the mouth is down, which a head that looks
     aside shortens less than the line of the eyes; what lies across the eyes counts as well."""
     across, down = points5[1] - points5[0], points5[3:].mean(axis=0) - points5[:2].mean(axis=0)
-    x, y = across + [down[1], -down[0]]
+    x, y = across + np.array([down[1], -down[0]])
     return float(np.arctan2(y, x))
 
 

@@ -26,11 +26,11 @@ Finds = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 # it is seen 1.67 times as large and a fifth of each side is in two tiles.
 TILE = 0.6
 # A find that scores less may be a lying face that was taken for an upright one, its five points where none of its own
-# are (measured with YuNet on the astronaut, Hopper and six people, turned in steps of 15 degrees: such finds score .52 to
-# .77, faces that lean by less than 40 degrees .77 and more). It is looked at again by itself, laid in all four ways.
+# are (measured with YuNet on the astronaut, Hopper and six people, turned in steps of 15 degrees: such finds score .52
+# to .77, faces that lean by less than 40 degrees .77 and more). It is looked at again by itself, laid in all four ways.
 DOUBTED = 0.8
-# What is looked at again, in longer sides of its box; its largest side in pixels; and the overlap that tells that what is
-# found there is the same.
+# What is looked at again, in longer sides of its box; its largest side in pixels; and the overlap that tells that what
+# is found there is the same.
 _AROUND, _ALONE, _SAME = 2.0, 320, 0.3
 # Pixels of the input within which a find touches a tile's inner edge: what is cut there is whole in another tile.
 _CUT = 3.0
@@ -161,7 +161,7 @@ class GridDetector:
                          round(-roll_of(found.points[at]) / (np.pi / 2)) % 4, found.points[at])
 
     def _laid_otherwise(self, picture: Pixels, fixed: Canvas | None, find: Detection) -> Detection:
-        """The same face as it is found where it stands upright, if it lies: one look at a picture of it in four ways."""
+        """The same face as it is found where it stands upright, if it lies: by one look at it laid in four ways."""
         box = find.box
         half = _AROUND * max(box.width, box.height) / 2
         x, y = (max(int(middle - half), 0) for middle in ((box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2))

@@ -162,8 +162,8 @@ class Desk:
         engine = self._engine
         admission = engine.admit(recipe)
         casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
-        return Work(clip, resolve(clip, output, how), casting, engine.registry,
-                    engine.faces_for(recipe.people), self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
+        return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces_for(recipe.people),
+                    self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
                     guard=engine.guard if admission.looked_at else None)
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,

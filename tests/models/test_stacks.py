@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,7 +85,8 @@ def test_only_what_is_allowed_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("known_by", "name"), [
     ("dlib-resnet-v1", "yunet-2023-mar+dlib-68+dlib-resnet-v1"), ("w600k-mbf", "yunet-2023-mar+dlib-68+w600k-mbf"),
-    ("", "yunet-2023-mar+dlib-68+arcface-w600k-r50"), ("arcface-w600k-r50", "yunet-2023-mar+dlib-68+arcface-w600k-r50")])
+    ("", "yunet-2023-mar+dlib-68+arcface-w600k-r50"),
+    ("arcface-w600k-r50", "yunet-2023-mar+dlib-68+arcface-w600k-r50")])
 def test_people_who_are_known_already_are_known_again_by_the_same_recogniser(known_by: str, name: str, tmp_path: Path,
                                                                              ) -> None:
     stack = named(tmp_path / "models", "yunet_2023_mar.onnx", "w600k_r50.onnx", "w600k_mbf.onnx", recogniser=known_by)
@@ -96,7 +98,7 @@ def test_a_recogniser_that_is_gone_or_may_not_be_used_is_missed_by_name(tmp_path
     with pytest.raises(ModelError, match=r"MODEL\.MISSING.*w600k-mbf"):
         named(tmp_path / "models", "w600k_r50.onnx", recogniser="w600k-mbf")
     with pytest.raises(ModelError, match=r"MODEL\.MISSING"):
-        named(tmp_path / "others", "w600k_mbf.onnx", recogniser="w600k-mbf", allowed=lambda row: row.commercial == "yes")
+        named(tmp_path / "others", "w600k_mbf.onnx", recogniser="w600k-mbf", allowed=lambda _row: False)
     with pytest.raises(ModelError, match=r"MODEL\.MISSING"):
         stack_of(None, SessionManager(), recogniser="w600k-mbf")
 
@@ -125,17 +127,19 @@ def test_each_recogniser_has_its_own_threshold(tmp_path: Path) -> None:
 def test_dlib_s_points_are_right_where_a_network_found_the_face(
     detector: str, turn: int, astronaut: Pixels, astronaut_face: Face, stack: FaceStack, tmp_path: Path,
 ) -> None:
-    picture = cv2.copyMakeBorder(np.ascontiguousarray(np.rot90(astronaut, -turn)), 0, 128, 0, 128, cv2.BORDER_REPLICATE)
+    picture = np.ascontiguousarray(np.rot90(astronaut, -turn))
+    picture = cv2.copyMakeBorder(picture, 0, 128, 0, 128, cv2.BORDER_REPLICATE)
     truth = transform(astronaut_face.points, quarter_turn(turn, 512, 512))
     five = five_points(truth) + np.array([[2, -1], [-2, 2], [1, 3], [-3, 0], [2, 2]])  # networks' are rough
     low, high = truth.min(axis=0), truth.max(axis=0)
     box = (low[0] + 4, low[1] - 25, high[0] - 4, high[1] + 3)  # with the forehead, as no box of dlib's is
     found = Planted(1, (14, 8), 0, 0.9, (float(box[0]), float(box[1]), float(box[2]), float(box[3])), five)
-    make = {"yunet_2023_mar.onnx": planted_yunet, "retinaface_10g.onnx": planted_detector,
-            "yoloface_8n.onnx": planted_yoloface}[detector]
+    makers: dict[str, Callable[[Sequence[Planted]], bytes]] = {
+        "yunet_2023_mar.onnx": planted_yunet, "retinaface_10g.onnx": planted_detector,
+        "yoloface_8n.onnx": planted_yoloface}
     folder = tmp_path / "models"
     folder.mkdir()
-    (folder / detector).write_bytes(make([found]))
+    (folder / detector).write_bytes(makers[detector]([found]))
     manager = SessionManager()
     made = stack_of(Store(CATALOGUE, folder, tmp_path / "m.json", inspect=as_told), manager)
     detection, = made.detector.detect(picture, Search())
@@ -155,7 +159,8 @@ def test_a_doubtful_find_is_looked_at_again(score: float, runs: int, tmp_path: P
     folder = tmp_path / "models"
     folder.mkdir()
     five = np.array([[60.0, 70], [90, 70], [75, 90], [65, 110], [85, 110]])
-    (folder / "yunet_2023_mar.onnx").write_bytes(planted_yunet([Planted(1, (4, 6), 0, score, (50, 60, 110, 130), five)]))
+    planted = Planted(1, (4, 6), 0, score, (50, 60, 110, 130), five)
+    (folder / "yunet_2023_mar.onnx").write_bytes(planted_yunet([planted]))
     manager = SessionManager()
     stack = stack_of(Store(CATALOGUE, folder, tmp_path / "m.json", inspect=as_told), manager)
     stack.detector.detect(np.zeros((640, 640, 3), np.uint8), Search())

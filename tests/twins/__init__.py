@@ -103,8 +103,8 @@ def planted_yoloface(candidates: Sequence[Planted], size: tuple[int, int] = (640
 
 
 def seeing_yoloface(needed: float, size: tuple[int, int] = (640, 640)) -> bytes:
-    """A YOLO-face that finds what is red, as a box of 40 pixels round its middle, its face upright. needed: red pixels of
-    its input that it does not see less of."""
+    """A YOLO-face that finds what is red, as a box of 40 pixels round its middle, its face upright. needed: red pixels
+    of its input that it does not see less of."""
     graph = Graph()
     width, height = size
     given = graph.input("images", (1, 3, height, width))
@@ -116,7 +116,8 @@ def seeing_yoloface(needed: float, size: tuple[int, int] = (640, 640)) -> bytes:
     for ramp in (np.arange(width).reshape(1, 1, 1, -1), np.arange(height).reshape(1, 1, -1, 1)):
         weighed = graph.op("Mul", red, graph.constant(ramp.astype(np.float32)))
         middle.append(graph.op("Div", graph.op("ReduceSum", weighed, axes, keepdims=1), some))
-    score = graph.op("Clip", graph.op("Sub", total, graph.constant(float(needed))), graph.constant(0.0), graph.constant(0.9))
+    more = graph.op("Sub", total, graph.constant(float(needed)))
+    score = graph.op("Clip", more, graph.constant(0.0), graph.constant(0.9))
     zero = graph.op("Mul", total, graph.constant(0.0))
     side = graph.op("Add", zero, graph.constant(40.0))
     numbers = [*middle, side, side, score]

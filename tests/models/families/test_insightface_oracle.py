@@ -16,7 +16,6 @@ from insightface.app.common import Face as TheirFace
 from models.arrays import Pixels
 from models.catalogue import whole_catalogue
 from models.face import Box, Face, five_points
-from models.foreign import Inspected
 from models.families.arcface import ArcfaceRecogniser
 from models.families.attributes import GenderAge
 from models.families.grids import STRIDES
@@ -30,6 +29,7 @@ from models.families.insightface_library import (
 from models.families.landmarks106 import GROWTH, SIDE, Landmarks106, square_round
 from models.families.scrfd import THRESHOLD, ScrfdDetector
 from models.families.swappers import CropSwapper, Identity
+from models.foreign import Inspected
 from models.interfaces import Search
 from models.sessions import SessionManager
 from models.twins import Graph
@@ -104,7 +104,8 @@ def swapper() -> bytes:
     target = graph.input("target", (1, 3, 128, 128))
     source = graph.input("source", (1, 512))
     colour = graph.op("MatMul", source, graph.constant(rng.standard_normal((512, 3))))
-    mixed = graph.op("Add", convolved(graph, target, 3, 3, 1.0), graph.op("Reshape", colour, graph.constant([1, 3, 1, 1])))
+    colour = graph.op("Reshape", colour, graph.constant([1, 3, 1, 1]))
+    mixed = graph.op("Add", convolved(graph, target, 3, 3, 1.0), colour)
     graph.output(graph.op("Sigmoid", mixed), "output", (1, 3, 128, 128))
     graph.constant(rng.standard_normal((512, 512)), "emap")
     return graph.serialised()
@@ -137,7 +138,8 @@ def test_det_10g(shape: tuple[int, int], six_people: Pixels, tmp_path: Path) -> 
     picture = cv2.resize(six_people, shape[::-1])
     boxes, points = library_detector(path, manager).detect(picture, input_size=(640, 640))
     assert runs(manager) == [1]
-    found = sorted(ScrfdDetector(manager.lease(path, name="ours")).detect(picture, Search()), key=lambda one: -one.score)
+    found = ScrfdDetector(manager.lease(path, name="ours")).detect(picture, Search())
+    found = sorted(found, key=lambda one: -one.score)
     assert runs(manager) == [2], "one model, whoever runs it"
     assert fits(manager, path, "scrfd") is None
     assert len(found) == len(boxes) > 20
