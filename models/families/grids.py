@@ -40,10 +40,9 @@ _CUT = 3.0
 class Grid:
     """One family. outputs: how many arrays it gives. threshold: the score where a face begins. same_face: the overlap
     (intersection over union) from which two finds are one. faint: how far below the threshold faint finds reach.
-    encode: a picture into a canvas, and network pixels per picture pixel. decode: what scores at least so much. square:
-    the canvas has equal sides; else no more than the picture needs. enlarges: small pictures are made as large as the
-    canvas. examples: files that are of the family, for messages. numbers: of each candidate, where the first output has
-    them in its second axis."""
+    encode: a picture into a canvas, and network pixels per picture pixel. decode: what scores at least so much.
+    enlarges: small pictures are made as large as the canvas. examples: files that are of the family, for messages.
+    numbers: of each candidate, where the first output has them in its second axis."""
 
     name: str
     outputs: int
@@ -52,7 +51,6 @@ class Grid:
     faint: float
     encode: Callable[[Pixels, Canvas], tuple[NDArray[np.float32], float]]
     decode: Callable[[Sequence[NDArray[np.float32]], Canvas, float], Finds]
-    square: bool
     enlarges: bool
     examples: str
     numbers: int | None = None
@@ -129,13 +127,11 @@ class GridDetector:
         return None
 
     def _canvas(self, picture: Pixels, times: int) -> Canvas:
-        """As large as the file leaves free to choose: no more cells than the picture has something for."""
+        """As large as the file leaves free to choose, its sides no longer than the picture has something for."""
         height, width = picture.shape[:2]
         side = times * self._free_size
         if not self._grid.enlarges:
             side = min(side, _whole(max(width, height)))
-        if self._grid.square:
-            return side, side
         scale = side / max(width, height)
         if not self._grid.enlarges:
             scale = min(scale, 1.0)

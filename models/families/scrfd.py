@@ -1,7 +1,8 @@
 """SCRFD (Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022): boxes and five
 points, as the files det_10g (retinaface_10g elsewhere) and scrfd_2.5g give them.
 
-In: (1, 3, S, S) float32, RGB, (x - 127.5) / 128, the picture fitted into the top left corner over black.
+In: (1, 3, H, W) float32, RGB, (x - 127.5) / 128, sides of whole 32 pixels where the file leaves them free, the picture
+fitted into the top left corner over black.
 Out, nine arrays: scores, boxes and points at the strides 8, 16 and 32, two anchors a cell; boxes as the distances from
 the cell's corner to left, top, right and bottom, points as offsets from it, both in strides.
 """
@@ -67,5 +68,5 @@ def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: floa
     return np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)
 
 
-_GRID = Grid("scrfd", 3 * len(STRIDES), THRESHOLD, SAME_FACE, FAINT, as_input, _decode, square=True, enlarges=True,
+_GRID = Grid("scrfd", 3 * len(STRIDES), THRESHOLD, SAME_FACE, FAINT, as_input, _decode, enlarges=True,
              examples="det_10g.onnx or scrfd_2.5g.onnx")

@@ -53,5 +53,5 @@ def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: floa
     return np.concatenate([centre - half, centre + half], axis=1), found[:, 4], found[:, 5:].reshape(-1, 5, 3)[:, :, :2]
 
 
-_GRID = Grid("yoloface", 1, THRESHOLD, SAME_FACE, FAINT, as_input, _decode, square=False, enlarges=False,
+_GRID = Grid("yoloface", 1, THRESHOLD, SAME_FACE, FAINT, as_input, _decode, enlarges=False,
              examples="yoloface_8n.onnx", numbers=NUMBERS)

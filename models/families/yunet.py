@@ -60,5 +60,5 @@ def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: floa
     return np.concatenate(boxes), np.concatenate(scores), np.concatenate(points)
 
 
-_GRID = Grid("yunet", 4 * len(STRIDES), THRESHOLD, SAME_FACE, FAINT, as_input, _decode, square=False, enlarges=False,
+_GRID = Grid("yunet", 4 * len(STRIDES), THRESHOLD, SAME_FACE, FAINT, as_input, _decode, enlarges=False,
              examples="yunet_2023_mar.onnx")

@@ -131,12 +131,13 @@ def their_face(face: Face) -> TheirFace:
     return TheirFace(bbox=np.array(face.box), kps=five_points(face.points).astype(np.float32))
 
 
-@pytest.mark.parametrize("shape", [(443, 640), (640, 320), (200, 200)])
-def test_det_10g(shape: tuple[int, int], six_people: Pixels, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("shape", "size"), [
+    ((443, 640), (640, 448)), ((320, 170), (352, 640)), ((200, 200), (640, 640))])
+def test_det_10g(shape: tuple[int, int], size: tuple[int, int], six_people: Pixels, tmp_path: Path) -> None:
     path = kept(detector(), tmp_path, "det_10g.onnx")
     manager = SessionManager()
     picture = cv2.resize(six_people, shape[::-1])
-    boxes, points = library_detector(path, manager).detect(picture, input_size=(640, 640))
+    boxes, points = library_detector(path, manager).detect(picture, input_size=size)
     assert runs(manager) == [1]
     found = ScrfdDetector(manager.lease(path, name="ours")).detect(picture, Search())
     found = sorted(found, key=lambda one: -one.score)
