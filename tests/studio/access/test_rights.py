@@ -45,12 +45,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "go_on": {"job": "0a"}, "play_result": {"job": "0a"}, "dismiss": {"notice": 1},
     **{name: {"effect": "e"} for name in ("remove_effect", "duplicate_effect", "reset_effect")},
 }
-VIEWERS = {"screen", "dismiss", "play_result", "cancel", "at", "estimate"}
+VIEWERS = {"screen", "dismiss", "play_result", "cancel", "at", "estimate", "models"}
 """What changes nothing of anybody's."""
+MODELS: dict[str, dict[str, Any]] = {
+    "models": {}, "fetch_models": {"slots": ["a"]}, "take_in_models": {"files": [{"at": "x"}]},
+    "remove_model": {"slot": "a"}, "verify_models": {}, "commercial_safe": {"on": False}}
+OWNERS = {"take_in_models", "remove_model", "commercial_safe"}
+"""The machine's, which every tab shares."""
 
 
-def every_action() -> list[str]:
-    union, _ = get_args(actions.Action)
+def every_action(kind: Any = actions.Action) -> list[str]:
+    union, _ = get_args(kind)
     return sorted(get_args(one.model_fields["do"].annotation)[0] for one in get_args(union))
 
 
@@ -68,6 +73,18 @@ def test_every_action_is_the_owner_s_and_the_editor_s_and_few_are_the_viewer_s(d
     assert allowed(HOST, **asked)
     assert allowed(EDITOR, **asked)
     assert allowed(VIEWER, **asked) is (do in VIEWERS)
+
+
+@pytest.mark.parametrize("do", every_action(actions.ModelAction))
+def test_models_are_looked_at_by_all_fetched_by_editors_and_changed_by_the_owner(do: str) -> None:
+    action = actions.parse_model_action({"do": do, **MODELS[do]})
+    check(HOST, action)
+    for visitor, may in ((EDITOR, do not in OWNERS), (VIEWER, do in VIEWERS)):
+        if may:
+            check(visitor, action)
+        else:
+            with pytest.raises(NotAllowed):
+                check(visitor, action)
 
 
 @pytest.mark.parametrize("do", ["open", "add_photo", "load_recipe"])
