@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from models.arrays import Mask
-from models.errors import LikenessError, ModelError, ProcessorError
+from models.errors import LikenessError, ModelError, ProcessorError, RecipeError
 from models.face import Face
 from pipeline.crops import cut, lay, move_mask, recut
 from pipeline.enlarging import SAME, Scale, enlarged_face, enlarged_region, scale_of
@@ -106,17 +106,29 @@ def plain_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ..
     return tuple(step for step in made if not step.processor.is_identity(step.params))
 
 
+@dataclass(frozen=True, slots=True)
+class Supplies:
+    """What else the engine has for effects. sound: whether the clip has any; None for a picture. backdrop: whether one
+    was named."""
+
+    sound: bool | None = None
+    backdrop: bool = False
+
+
+PLAIN = Supplies()
+
+
 def make_steps(effects: Sequence[Effect], registry: Registry, admission: Admission = NOTHING,
-               sound: bool | None = None) -> tuple[Step, ...]:
-    """The same, ready to run. sound: whether the clip has any; None for a picture. Raises ModelError for one whose
-    networks were not admitted, ProcessorError for one that works on clips alone, or with sound that is not there."""
+               supplies: Supplies = PLAIN) -> tuple[Step, ...]:
+    """The same, ready to run. Raises ModelError for one whose networks were not admitted, ProcessorError for one that
+    works on clips alone, or with sound that is not there, RecipeError for one whose backdrop nobody named."""
     steps = plain_steps(effects, registry)
     for step in steps:
-        _refuse_unmet(step, admission, sound)
+        _refuse_unmet(step, admission, supplies)
     return steps
 
 
-def _refuse_unmet(step: Step, admission: Admission, sound: bool | None) -> None:
+def _refuse_unmet(step: Step, admission: Admission, supplies: Supplies) -> None:
     """Says so where a processor asks for what this engine cannot supply, rather than running it without."""
     needs = step.needs
     lacking = [slot for slot in needs.models if slot not in admission.slots]
@@ -124,11 +136,16 @@ def _refuse_unmet(step: Step, admission: Admission, sound: bool | None) -> None:
         slot = (lacking or needs.models)[0]
         raise ModelError(f"The effect {step.effect.id} ({step.processor.spec.title}) needs the model {slot}.",
                          subject=slot, remedy=f"`models get {slot}`, or choose an effect that needs none.")
-    if needs.sound and sound is False:
+    if needs.backdrop and not supplies.backdrop:
+        raise RecipeError(f"The effect {step.effect.id} ({step.processor.spec.title}) lays people before a picture or "
+                          "clip that is not named.", subject=step.processor.spec.name, code="RECIPE.NO_BACKDROP",
+                          remedy="Name it with --backdrop, or choose a plain colour.")
+    if needs.sound and supplies.sound is False:
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works with sound, and the "
                              "clip has none.", subject=step.processor.spec.name, code="PROCESSOR.NO_SOUND",
                              remedy="Choose a clip with a sound track, or leave this effect out.")
-    if (needs.sound and sound is None) or needs.neighbours != (0, 0) or needs.state != "none" or needs.pre_roll:
+    if ((needs.sound and supplies.sound is None) or needs.neighbours != (0, 0) or needs.state != "none"
+            or needs.pre_roll):
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works on clips.",
                              subject=step.processor.spec.name, code="PROCESSOR.NEEDS_CLIP",
                              remedy="Choose another effect for pictures.")

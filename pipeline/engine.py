@@ -22,7 +22,8 @@ from models.networks import Networks
 from models.sessions import DeviceLost, Priority
 from models.stacks import stack_of
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
-from pipeline.chain import Admission, FaceJob, Step, make_steps, run_chain
+from pipeline.backdrop import Backdrop, open_backdrop
+from pipeline.chain import Admission, FaceJob, Step, Supplies, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
@@ -70,6 +71,7 @@ KEPT_ANALYSES = 64
 LOOKS_A_SECOND, LEAST_LOOKS, MOST_LOOKS = 2, 12, 48
 # Source faces whose pixels are kept: a crop of a 24-megapixel portrait is about 30 MB.
 KEPT_SOURCES = 16
+KEPT_BACKDROPS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class Engine:
         self._analyses = _Kept(KEPT_ANALYSES)
         self._sources = _Kept(KEPT_SOURCES)
         self._people = _Kept(KEPT_ANALYSES)
+        self._backdrops = _Kept(KEPT_BACKDROPS)
         self.desk = Desk(self)
 
     @property
@@ -247,12 +250,13 @@ class Engine:
         everyone = [report.face for report in analysis.faces]
         frame, regions, remarks, ran = target.frame, [], {0: analysis.remarks}, []
         passes = self._passes(recipe, analysis, target, sources, admission)
+        backdrop = self.backdrop(recipe)
         for number, (jobs, steps) in enumerate(passes):
             # Whom to hide has to be found where the chain before has brought them.
             grown = frame.width / target.frame.width, frame.height / target.frame.height
             jobs = [replace(job, face=enlarged_face(job.face, grown)) for job in jobs]
             ctx = Context(cancelled=cancelled, models=self.models, progress=lambda share, done=number: progress(  # type: ignore[misc]
-                0.5 + (done + share) / len(passes) / 2, "swap"))
+                0.5 + (done + share) / len(passes) / 2, "swap"), backdrop=backdrop.at() if backdrop else None)
             done = run_chain(frame, jobs, steps, ctx, seed, everyone)
             frame = done.frame
             regions += list(done.regions)
@@ -280,6 +284,12 @@ class Engine:
         return admit(effects_of(recipe), self.registry, self.networks, unspoken_of(recipe),
                      self.faces.slots if recipe.commercial_safe else None)
 
+    def backdrop(self, recipe: Recipe) -> Backdrop | None:
+        """What the recipe names to lie behind people, open; kept, so that previews need not read it again. Raises what
+        `open_backdrop` raises."""
+        named = recipe.backdrop
+        return None if named is None else self._backdrops.get((named.id, named.path), lambda: open_backdrop(named))
+
     def _passes(self, recipe: Recipe, analysis: Analysis, target: Picture, sources: Mapping[str, Source],
                 admission: Admission) -> list[tuple[list[FaceJob], tuple[Step, ...]]]:
         """The chain over those who get it, then one anonymising pass a style: last, so that nothing is laid over it."""
@@ -297,7 +307,8 @@ class Engine:
             box = Box(cover.x * target.frame.width, cover.y * target.frame.height,
                       (cover.x + cover.width) * target.frame.width, (cover.y + cover.height) * target.frame.height)
             hidden.setdefault(cover.style, []).append(FaceJob(face_in_box(box)))
-        passes = [(jobs, make_steps(recipe.effects, self.registry, admission))]
+        supplies = Supplies(backdrop=recipe.backdrop is not None)
+        passes = [(jobs, make_steps(recipe.effects, self.registry, admission, supplies))]
         for style, covered in hidden.items():
             effects = make_effects(["anonymise", "feather"], self.registry, {"anonymise": {"style": style}})
             passes.append((covered, make_steps(effects, self.registry)))

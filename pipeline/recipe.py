@@ -197,7 +197,8 @@ class Recipe(_Model):
     else gets `everyone`, in clips also faces that are nobody's in `people`. trim: the span of a clip that is rendered.
     covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass.
     consent: the statement that changing the people shown is permitted, for effects without a source that need it.
-    commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`)."""
+    commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`). backdrop: a
+    picture or clip that lies behind people, for effects that lay them before it."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""
@@ -212,6 +213,7 @@ class Recipe(_Model):
     accepted: tuple[Span, ...] = ()
     consent: str | None = None
     commercial_safe: bool = False
+    backdrop: Input | None = None
     segments: tuple[Segment, ...] = Field(default=(Segment(),), min_length=1)
     output: Output = Output()
 

@@ -37,7 +37,8 @@ class Needs:
 
     models: slots of the catalogue. crop: a Template for an aligned square, Native for the frame's own pixels.
     neighbours: frames before and after. sound: seconds of sound around the frame. state: kept per shot or track.
-    pre_roll: frames to run before a part's first, to settle state. source: it brings an identity's photos.
+    pre_roll: frames to run before a part's first, to settle state. source: it brings an identity's photos. backdrop:
+    the picture or clip that was named to lie behind people.
     """
 
     models: tuple[str, ...] = ()
@@ -47,6 +48,7 @@ class Needs:
     state: Literal["none", "shot", "track"] = "none"
     pre_roll: int = 0
     source: bool = False
+    backdrop: bool = False
 
 
 @dataclass(frozen=True, slots=True)

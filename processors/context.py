@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Pixels
 from models.errors import Cancelled
 from models.networks import Models, NoModels
 
@@ -31,6 +32,8 @@ class Context:
     models: the networks that `needs` names.
     sound: (L,) float32, -1..1, mono, 16,000 a second: the seconds that `needs` asks for, the picture's time in the
     middle, silent beyond the clip's ends; None for a picture, or a clip without sound.
+    backdrop: (height, width) to what was named to lie behind people, at this picture's time: (H, W, 3) BGR uint8 of
+    that size; None where nothing was.
     """
 
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
@@ -39,6 +42,7 @@ class Context:
     moving: bool = False
     models: Models = field(default_factory=NoModels)
     sound: NDArray[np.float32] | None = None
+    backdrop: Callable[[int, int], Pixels] | None = None
 
     def check(self) -> None:
         """Raises Cancelled where the user asked to stop."""

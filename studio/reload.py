@@ -60,7 +60,8 @@ def without_paths(recipe: Recipe) -> Recipe:
                                                               for photo in source.photos)})
                     for source in recipe.sources)
     target = recipe.target.model_copy(update={"path": None}) if recipe.target else None
-    return recipe.model_copy(update={"sources": sources, "target": target})
+    backdrop = recipe.backdrop.model_copy(update={"path": None}) if recipe.backdrop else None
+    return recipe.model_copy(update={"sources": sources, "target": target, "backdrop": backdrop})
 
 
 def is_of_clip(target: Input) -> bool:

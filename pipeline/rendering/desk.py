@@ -164,7 +164,7 @@ class Desk:
         casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
         return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces_for(recipe.people),
                     self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
-                    guard=engine.guard if admission.looked_at else None)
+                    guard=engine.guard if admission.looked_at else None, backdrop=engine.backdrop(recipe))
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:

@@ -16,7 +16,8 @@ import numpy as np
 from models.face import Face
 from models.interfaces import FaceStack, Search
 from models.networks import Models, NoModels
-from pipeline.chain import NOTHING, Admission, FaceJob, Step, is_gated, make_steps, run_chain
+from pipeline.backdrop import Backdrop
+from pipeline.chain import NOTHING, Admission, FaceJob, Step, Supplies, is_gated, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import Timed, filtered
@@ -46,6 +47,7 @@ class Work:
     """What every part of a render shares. drawn: boxes drawn by hand, at their frames. retiming: which output frames
     show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at.
     admission, models: the networks that its effects may use. guard: looks at frames where effects are behind the gate.
+    backdrop: what lies behind people, where the recipe names it.
     """
 
     clip: Clip
@@ -59,6 +61,7 @@ class Work:
     admission: Admission = NOTHING
     models: Models = field(default_factory=NoModels)
     guard: Guard | None = None
+    backdrop: Backdrop | None = None
 
     @property
     def waiting(self) -> int:
@@ -181,7 +184,7 @@ class Drawer:
     def __init__(self, work: Work, part: PlannedPart, tally: Tally, check: Callable[[], None]) -> None:
         self._casting, self._tally = work.casting, tally
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
-        self._steps = make_steps(part.effects, work.registry, work.admission, sound=bool(work.clip.sounds()))
+        self._steps = make_steps(part.effects, work.registry, work.admission, supplies_of(work.clip, work.backdrop))
         check_steady([(step.processor, step.params) for step in self._steps], work.clip.width,
                      work.clip.height)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
@@ -201,7 +204,7 @@ class Drawer:
         self._warm_from = part.first - WARM_UP
         self._hears = max((step.needs.sound for step in self._steps), default=0.0)
         self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
-        self._clip = work.clip
+        self._clip, self._backdrop = work.clip, work.backdrop
 
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
         return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
@@ -221,9 +224,12 @@ class Drawer:
 
     def _at(self, frame: ClipFrame) -> Context:
         """What the engine supplies at one frame."""
-        if self._heard is None:
-            return self._ctx
-        return replace(self._ctx, sound=self._heard.around(self._clip.seconds(frame.ticks), self._hears))
+        ctx = self._ctx
+        if self._heard is not None:
+            ctx = replace(ctx, sound=self._heard.around(self._clip.seconds(frame.ticks), self._hears))
+        if self._backdrop is not None:
+            ctx = replace(ctx, backdrop=self._backdrop.at(self._clip.seconds(frame.ticks - int(self._clip.pts[0]))))
+        return ctx
 
     def _followed(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
         if self._follower is not None:
@@ -272,6 +278,10 @@ class Drawer:
         if done.regions:
             self._tally.people.update({job.face.number for job in jobs})
         return done.frame, bool(done.regions)
+
+
+def supplies_of(clip: Clip, backdrop: Backdrop | None) -> Supplies:
+    return Supplies(sound=bool(clip.sounds()), backdrop=backdrop is not None)
 
 
 def _heard(clip: Clip, part: PlannedPart, before: int, length: float, check: Callable[[], None]) -> HeardSpan:

@@ -106,6 +106,8 @@ def _decides(recipe: Recipe) -> object:
     """All of a recipe that decides the frames of every part. Not the trim (a part has its own bounds), nor what was
     accepted, nor where files lie."""
     data = recipe.model_dump(mode="json", include={"cast", "everyone", "people", "looking", "covers"})
+    if recipe.backdrop is not None:
+        data["backdrop"] = recipe.backdrop.id
     data["sources"] = [[s.name, [[p.id, p.face] for p in s.photos]] for s in recipe.sources]
     return data
 

@@ -30,7 +30,7 @@ from pipeline.rendering.doubts import Doubt, Doubtful
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
-from pipeline.rendering.part import Work, render_part
+from pipeline.rendering.part import Work, render_part, supplies_of
 from pipeline.rendering.plan import Plan, PlannedPart, make_plan
 from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.watch import all_refused
@@ -61,7 +61,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     check_output(output, request.overwrite, [clip.path])
     encoding = resolve(clip, output, recipe.output.clip)
     admission, faces = engine.admit(recipe), engine.faces_for(recipe.people)
-    make_steps(effects_of(recipe), engine.registry, admission, sound=bool(clip.sounds()))
+    backdrop = engine.backdrop(recipe)
+    make_steps(effects_of(recipe), engine.registry, admission, supplies_of(clip, backdrop))
     plan = make_plan(recipe, clip, encoding, f"{faces.name} {engine.networks.digest(admission.slots)}")
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
@@ -69,7 +70,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     drawn = engine.desk.drawn_faces(recipe, clip, lambda: _stop(control))
     with engine.networks.for_owner(f"clip {output}") as models, Ledger.held(output) as ledger:
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
-                    models=models, guard=Guard(engine.networks, models) if admission.looked_at else None)
+                    models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
+                    backdrop=backdrop)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept, lambda: _elsewhere(engine, models))
         try:

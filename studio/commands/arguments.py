@@ -257,6 +257,9 @@ def _render(parser: argparse.ArgumentParser) -> None:
     _switch(parser, "commercial_safe")
     parser.add_argument("--i-have-consent", action="store_true",
                         help="you state that the use of the faces is permitted: neural swappers and editors ask for it")
+    parser.add_argument("--backdrop", type=_file, metavar="FILE",
+                        help="picture or clip that lies behind people, for effects that cut them out (--set "
+                             "frame.behind=picture)")
     parser.add_argument("--cover", action="append", type=_cover, default=[], metavar="X,Y,W,H[@TIME][=STYLE]",
                         help="hide a head that is not found: a box in pixels of the upright picture; in a clip at that "
                              "TIME, and followed to the ends of its shot. STYLE: blur (default), pixelate, solid")

@@ -25,7 +25,7 @@ from studio.commands.covers import boxes_of
 from studio.commands.faults import DONE, INTERRUPTED, UsageError
 from studio.commands.inputs import check_same, open_sources
 from studio.commands.look import looking, remark_data
-from studio.commands.render import people_consent, source_input, wants_safe
+from studio.commands.render import backdrop_input, people_consent, source_input, wants_safe
 from studio.commands.terminal import Terminal, printable
 from studio.commands.wanted import People, Wanted, cast_of, check_people
 
@@ -74,6 +74,7 @@ def _recipe(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wanted,
     recipe = Recipe(
         made_with=f"Likeness {VERSION}", target=input_of(clip.id, Path(clip.name).name, clip.path), looking=look,
         consent=people_consent(args, wanted), commercial_safe=wants_safe(args, wanted),
+        backdrop=backdrop_input(args, wanted),
         sources=tuple(source_input(source, args, wanted, engine) for source in sources.values()),
         trim=_trim(args, base, clip),
         covers=(*(base.covers if base else ()), *boxes_of(args.cover, clip.width, clip.height, clip)),

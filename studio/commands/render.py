@@ -10,6 +10,7 @@ from pathlib import Path
 from models.errors import InputError
 from models.face import Box
 from pipeline.analysis import Analysis
+from pipeline.backdrop import read_backdrop
 from pipeline.clips.containers import container_by_suffix
 from pipeline.clips.probe import is_clip
 from pipeline.engine import Engine, Rendered, Source
@@ -88,6 +89,7 @@ def _check_is_picture(engine: Engine, path: Path) -> None:
 
 def _render_picture(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wanted) -> int:
     inputs = [wanted.target, *(photo.path for photos in wanted.photos.values() for photo in photos)]
+    inputs += [args.backdrop] if args.backdrop is not None else []
     _check_outputs(engine, args, inputs)
     target = engine.open(wanted.target)
     if args.target is None and wanted.base is not None and wanted.base.target is not None:
@@ -101,7 +103,7 @@ def _render_picture(args: Namespace, terminal: Terminal, engine: Engine, wanted:
             terminal.note(f"{source.name}: {remark.words}")
     recipe = Recipe(
         made_with=f"Likeness {VERSION}", target=_input(target), looking=look, consent=people_consent(args, wanted),
-        commercial_safe=wants_safe(args, wanted),
+        commercial_safe=wants_safe(args, wanted), backdrop=backdrop_input(args, wanted),
         sources=tuple(source_input(source, args, wanted, engine) for source in sources.values()),
         output=_output(wanted.base, args.output),
         covers=(*(wanted.base.covers if wanted.base else ()),
@@ -143,6 +145,14 @@ def source_input(source: Source, args: Namespace, wanted: Wanted, engine: Engine
         id = found or engine.source_pictures(words.path)[0]
         photos.append(Photo(**input_of(id, words.path.name, words.path).model_dump(), face=words.face))
     return SourceInput(name=source.name, photos=tuple(photos), consent=_consent_of(source.name, args, wanted))
+
+
+def backdrop_input(args: Namespace, wanted: Wanted) -> Input | None:
+    """What is to lie behind people: this call's file, else the recipe's. Raises MissingInput, MediaError."""
+    path: Path | None = args.backdrop
+    if path is None:
+        return wanted.base.backdrop if wanted.base is not None else None
+    return input_of(read_backdrop(path)[0], path.name, path)
 
 
 def people_consent(args: Namespace, wanted: Wanted) -> str | None:
