@@ -22,6 +22,8 @@ from models.errors import LikenessError, ModelError
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 from models.runtime import WANTED_OPENCV, Provider, duplicates, try_providers, wanted_runtime
+from models.sessions import SessionManager
+from models.sessions.ports import Counts, DeviceCounts
 from pipeline.version import VERSION
 from processors.registry import Problem
 
@@ -52,8 +54,10 @@ class Row:
         return asdict(self)
 
 
-def examine(data_folder: Path, problems: Iterable[Problem] = ()) -> tuple[Row, ...]:
-    """Every check, in the order in which people need them. problems: the registry's."""
+def examine(data_folder: Path, problems: Iterable[Problem] = (), manager: SessionManager | None = None,
+            ) -> tuple[Row, ...]:
+    """Every check, in the order in which people need them. problems: the registry's. manager: of this process, whose
+    networks may have run."""
     return (
         check_python(),
         check_faces(),
@@ -64,6 +68,7 @@ def examine(data_folder: Path, problems: Iterable[Problem] = ()) -> tuple[Row, .
         check_disk(data_folder),
         *check_models(load_catalogue()),
         *check_foreign(problems),
+        *(check_networks(manager.counts(), manager.devices()) if manager is not None else ()),
     )
 
 
@@ -257,6 +262,44 @@ def _check_model(row: CatalogueRow, check: Callable[[CatalogueRow], Path]) -> Ro
     use = "not for commercial use" if row.commercial == "no" else "commercial use is unclear"
     return Row(name, "remark", f"{words}; {use}. {row.terms}",
                "For commercial work ask the owners of the training photographs first." if row.needed else "", values)
+
+
+def check_networks(counts: Iterable[Counts], devices: Iterable[DeviceCounts]) -> tuple[Row, ...]:
+    """What the session manager did so far: a row for each device that has held a model, and for each model. A remark
+    where a device failed, or where a model runs on another provider than was asked for, which ONNX Runtime does not
+    say."""
+    models = list(counts)
+    used = {one.device for one in models}
+    return (*(_check_place(one) for one in devices if one.lost or one.name in used), *map(_check_network, models))
+
+
+def _check_place(one: DeviceCounts) -> Row:
+    of = "" if one.budget is None else f" of {one.budget / 1e6:.0f} MB"
+    words = (f"{one.name} holds {one.bytes / 1e6:.0f} MB{of} of models, for {one.owners} at work; {one.unloads} had to "
+             "make room so far")
+    values = {"device": one.name, **asdict(one)}
+    if one.lost:
+        return Row(f"networks on {one.name}", "remark", f"{one.name} failed, and is not used any more.",
+                   "Start Likeness again; if it happens again, see the driver.", values)
+    return Row(f"networks on {one.name}", "ok", words, values=values)
+
+
+def _check_network(one: Counts) -> Row:
+    values = {"network": one.name, **asdict(one), "batches": {str(size): runs for size, runs in one.batches.items()},
+              "ms_each": round(one.ms / one.runs, 2) if one.runs else None}
+    where = ", ".join(map(_short, one.providers)) or "nothing yet"
+    batches = ", ".join(f"{runs} of {size}" for size, runs in sorted(one.batches.items()))
+    words = f"{one.name} runs on {where}" if one.loads else f"{one.name} was not loaded yet"
+    if one.runs:
+        words += (f": {one.requests} requests in {one.runs} runs (rows: {batches}), {one.ms / one.runs:.1f} ms each, "
+                  f"{one.moved / 1e6:.1f} MB moved")
+    words += f"; {one.bytes / 1e6:.1f} MB{'' if one.loaded else ', let go of'}" if one.loads else ""
+    words += "".join(f"; {said}" for said in one.said)
+    if one.missed:
+        return Row(f"network {one.name}", "remark", f"{words}. {', '.join(map(_short, one.missed))} was asked for, and "
+                                                    "it fell back in silence.",
+                   "See the row on ONNX Runtime above; the results are the same, only later.", values)
+    return Row(f"network {one.name}", "ok", words, values=values)
 
 
 def check_foreign(problems: Iterable[Problem]) -> tuple[Row, ...]:

@@ -7,16 +7,20 @@
   const nameOf = (one, licences) => {
     const model = licences.find(({ file }) => file === one.values?.file);
     if (model) return L.say(model.name);
+    if (one.values?.network) return t("system.network", { name: one.values.network });
+    if (one.values?.device) return t("system.networks", { name: one.values.device });
     return L.or(`check.${one.name}`, one.name === "ffmpeg" ? one.name : one.name[0].toUpperCase() + one.name.slice(1));
   };
   // A row's values in figures and names, for languages that say its words in their own way.
   const valuesOf = ({ values = {} }) => ({ ...values,
     size: `${((values.bytes ?? 0) / 1e6).toFixed(1)} MB`, free: `${((values.free_bytes ?? 0) / 1e9).toFixed(1)} GB`,
     seconds: (values.seconds ?? 0).toFixed(1), graphics: (values.graphics ?? []).join(", ") || "–",
+    where: short(values.providers ?? []) || "–", missed: short(values.missed ?? []), moved: L.bytes(values.moved ?? 0),
+    rows: Object.entries(values.batches ?? {}).map(([size, runs]) => `${size} × ${runs}`).join(", "), each: (values.ms_each ?? 0).toFixed(1),
     licence: L.say(values.licence ?? ""), terms: L.say(values.terms ?? ""), usable: short(values.usable ?? []) || "–",
     broken: short((values.tried ?? []).filter((one) => !one.works)) || "–" });
-  const wordsOf = (one) => (one.values?.code ? one.words :
-    L.or(`check.${one.values?.slot ? "model" : one.name}.${one.state}`, one.words, valuesOf(one)));
+  const kindOf = ({ name, values = {} }) => (values.slot ? "model" : values.network ? (values.runs ? "network" : "network.idle") : values.device ? "networks" : name);
+  const wordsOf = (one) => (one.values?.code ? one.words : L.or(`check.${kindOf(one)}.${one.state}`, one.words, valuesOf(one)));
 
   const row = (one, licences) => h(`tr.state-${one.state}`, { "data-check": one.name },
     h("th", { scope: "row" }, nameOf(one, licences)),

@@ -15,6 +15,8 @@ from models.catalogue import CatalogueRow, load_catalogue, verify
 from models.errors import ModelError
 from models.interfaces import FaceStack
 from models.runtime import Provider, try_providers, wanted_runtime
+from models.sessions import SessionManager
+from models.sessions.ports import Counts, DeviceCounts
 from pipeline import doctor
 from processors.registry import Problem
 from tests.door.conftest import ROOT, Call, webui
@@ -233,3 +235,28 @@ def test_a_foreign_processor_that_failed_to_load_is_a_remark() -> None:
     rows = doctor.check_foreign([Problem("glow", "ImportError: no torch")])
     assert [(row.state, row.name) for row in rows] == [("remark", "processor glow")]
     assert "no torch" in rows[0].words
+
+
+def test_what_networks_did_is_told_with_their_batches_and_silent_fall_backs() -> None:
+    told = doctor.check_networks(
+        [Counts("swapper.x", "cuda", ("CUDAExecutionProvider",), bytes=2_000_000, loaded=True, loads=1, requests=9, runs=3,
+                ms=24.0, moved=3_000_000, batches={1: 1, 4: 2}),
+         Counts("mask.y", "cuda", ("CPUExecutionProvider",), missed=("CUDAExecutionProvider",), loads=1, loaded=True),
+         Counts("never", "cuda")],
+        [DeviceCounts("cuda", 8_000_000_000, 2_000_000, 1, 2, False), DeviceCounts("idle", None, 0, 0, 0, False),
+         DeviceCounts("gone", None, 0, 0, 0, True)])
+    assert [(row.name, row.state) for row in told] == [
+        ("networks on cuda", "ok"), ("networks on gone", "remark"), ("network swapper.x", "ok"),
+        ("network mask.y", "remark"), ("network never", "ok")]
+    assert told[0].words == "cuda holds 2 MB of 8000 MB of models, for 1 at work; 2 had to make room so far"
+    assert told[2].words == ("swapper.x runs on CUDA: 9 requests in 3 runs (rows: 1 of 1, 2 of 4), 8.0 ms each, 3.0 MB "
+                             "moved; 2.0 MB")
+    assert told[2].values["batches"] == {"1": 1, "4": 2}
+    assert told[2].values["ms_each"] == 8.0
+    assert "CUDA was asked for, and it fell back in silence" in told[3].words
+    assert told[4].words == "never was not loaded yet"
+
+
+def test_networks_that_did_not_run_add_no_rows() -> None:
+    with SessionManager() as manager:
+        assert doctor.check_networks(manager.counts(), manager.devices()) == ()
