@@ -144,8 +144,7 @@ def _refuse_unmet(step: Step, admission: Admission, supplies: Supplies) -> None:
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works with sound, and the "
                              "clip has none.", subject=step.processor.spec.name, code="PROCESSOR.NO_SOUND",
                              remedy="Choose a clip with a sound track, or leave this effect out.")
-    if ((needs.sound and supplies.sound is None) or needs.neighbours != (0, 0) or needs.state != "none"
-            or needs.pre_roll):
+    if (needs.sound and supplies.sound is None) or needs.neighbours != (0, 0) or needs.state == "track":
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works on clips.",
                              subject=step.processor.spec.name, code="PROCESSOR.NEEDS_CLIP",
                              remedy="Choose another effect for pictures.")
@@ -202,13 +201,14 @@ class _Run(Generic[C]):
     scale: Scale = SAME
 
     def begin(self, step: Step) -> Context:
-        """The step's own context: its random generator, and its share of the progress."""
+        """The step's own context: its random generator, its share of the progress, and what it kept."""
         first, each = self.begun / self.total, 1 / self.total
         self.begun += 1
         report = self.ctx.progress
         report(first)
         return replace(self.ctx, random=np.random.default_rng([self.seed, zlib.crc32(step.effect.id.encode())]),
-                       progress=lambda share: report(first + each * share))
+                       progress=lambda share: report(first + each * share),
+                       kept=self.ctx.kept.setdefault(step.effect.id, {}))
 
 
 def _run_layer(run: _Run[C], jobs: Sequence[FaceJob], layer: Sequence[Step]) -> list[Region]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,8 @@ class Context:
     moving: the picture is one of a clip's, and `random` gives every one of them the same numbers: what is drawn must
     move with the face, or it flickers.
     models: the networks that `needs` names.
+    kept: what a processor whose `needs` say `state` keeps from one frame of a shot to the next, by its own names; empty
+    at a shot's first frame, and for pictures.
     sound: (L,) float32, -1..1, mono, 16,000 a second: the seconds that `needs` asks for, the picture's time in the
     middle, silent beyond the clip's ends; None for a picture, or a clip without sound.
     backdrop: (height, width) to what was named to lie behind people, at this picture's time: (H, W, 3) BGR uint8 of
@@ -41,6 +44,7 @@ class Context:
     progress: Callable[[float], None] = _nowhere
     moving: bool = False
     models: Models = field(default_factory=NoModels)
+    kept: dict[str, Any] = field(default_factory=dict)
     sound: NDArray[np.float32] | None = None
     backdrop: Callable[[int, int], Pixels] | None = None
 

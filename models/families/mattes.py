@@ -77,7 +77,7 @@ class ClipMatte:
     # The authors' advice: about 512 pixels of the longer side are looked at in the coarse pass.
     COARSE = 512
 
-    def __init__(self, lease: Lease) -> None:
+    def __init__(self, lease: Lease, facts: Mapping[str, Any] | None = None) -> None:
         self._lease = lease
 
     def next(self, frame: Pixels, memory: MatteMemory | None) -> tuple[Mask, MatteMemory]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ from pipeline.rendering.plan import PlannedPart
 from pipeline.rendering.stages import Behind, ahead, depth_for
 from pipeline.rendering.watch import Watch
 from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
+from pipeline.tracking.cuts import CutTest, small
 from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower
 from processors.batches import Remark
 from processors.context import Context
@@ -196,12 +198,15 @@ class Drawer:
             if self._chained and scan is None else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
-        self._ctx = Context(cancelled=lambda: _asked(check), moving=True, models=work.models)
+        self._kept: dict[str, Any] = {}
+        self._ctx = Context(cancelled=lambda: _asked(check), moving=True, models=work.models, kept=self._kept)
+        self._cuts = CutTest() if any(step.needs.state == "shot" for step in self._steps) else None
         gated = self._chained and any(is_gated(step) for step in self._steps)
         if gated and work.guard is None:
             raise AssertionError("effects behind the gate were admitted without a guard")
         self._watch = Watch(work.clip, work.guard) if gated and work.guard is not None else None
-        self._warm_from = part.first - WARM_UP
+        self._settling = max((WARM_UP, *(step.needs.pre_roll for step in self._steps)))
+        self._warm_from = part.first - self._settling
         self._hears = max((step.needs.sound for step in self._steps), default=0.0)
         self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
         self._clip, self._backdrop = work.clip, work.backdrop
@@ -214,10 +219,11 @@ class Drawer:
         """Frames that are looked at before the part's first."""
         if not self._chained:
             return 0
-        return WARM_UP if self._follower is None else PRE_ROLL
+        return max(self._settling, 0 if self._follower is None else PRE_ROLL)
 
     def look(self, frame: ClipFrame) -> None:
         """A frame of the pre-roll."""
+        self._forget_at_cuts(frame)
         everyone = [followed.face for followed in self._followed(frame)]
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
             run_chain(frame, self._casting.jobs(everyone), self._steps, self._at(frame), self._seed, everyone)
@@ -236,7 +242,13 @@ class Drawer:
             return self._follower.step(frame).faces
         return self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
 
+    def _forget_at_cuts(self, frame: ClipFrame) -> None:
+        """What effects keep is of one shot."""
+        if self._cuts is not None and self._cuts.step(small(frame.grey8())):
+            self._kept.clear()
+
     def draw(self, frame: ClipFrame) -> ClipFrame:
+        self._forget_at_cuts(frame)
         canvas, touched = frame, False
         looked_at = self._watch is not None and self._watch.is_due(frame)
         if self._watch is not None and looked_at:

@@ -133,11 +133,21 @@ def laid_before(pixels: Pixels, key: Key, behind: Pixels, colour: tuple[float, f
                 ) -> Plane:
     """(H, W, 3) float32: who was cut out, before something else, (H, W, 3). The screen's own share of every pixel is
     taken away rather than covered, so that hair and blur carry none of it."""
-    alpha = key.alpha[..., None]
-    own = despilled(f32(pixels) - key.screen * (1 - alpha), colour, despill)
-    # What noise leaves of the screen must not show, and nothing can be darker than black.
-    own = np.maximum(own, 0) * smoothstep(alpha / np.float32(0.05))
-    return f32(own + f32(behind) * (1 - alpha))
+    return over(despilled(own_light(pixels, key.alpha, key.screen), colour, despill), key.alpha, behind)
+
+
+def own_light(pixels: Pixels, alpha: Mask, screen: Plane) -> Plane:
+    """(H, W, 3) float32: what of each pixel comes from who is in front, times their alpha. screen: what is behind them,
+    (H, W, 3)."""
+    return f32(f32(pixels) - screen * (1 - alpha[..., None]))
+
+
+def over(own: Plane, alpha: Mask, behind: Pixels) -> Plane:
+    """(H, W, 3) float32: somebody's own light (see `own_light`) before something else, (H, W, 3)."""
+    share = alpha[..., None]
+    # What noise leaves of the old backdrop must not show, and nothing can be darker than black.
+    own = np.maximum(own, 0) * smoothstep(share / np.float32(0.05))
+    return f32(own + f32(behind) * (1 - share))
 
 
 def blurred_behind(pixels: Pixels, alpha: Mask, sigma: float) -> Plane:

@@ -80,7 +80,7 @@ def test_mattes_upscalers_and_masks_have_facts_that_their_code_reads() -> None:
         "mask": lambda facts: crop_facts(facts, "mask")}
     found = dict.fromkeys(readers, 0)
     for family in FAMILIES.values():
-        if family.role in readers:
+        if family.role in readers and family.name != "rvm":  # a clip's matte has no numbers of its own
             readers[family.role](dict(family.facts))
             found[family.role] += 1
     assert min(found.values()) >= 2, found
