@@ -73,7 +73,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
                     backdrop=backdrop)
         _settle(ledger, plan, request)
-        render = _Render(work, plan, ledger, control, kept, lambda: _elsewhere(engine, models))
+        render = _Render(work, plan, ledger, control, kept, lambda: _elsewhere(engine, recipe, models))
         try:
             done = render.parts()
         except Refused as error:
@@ -95,10 +95,10 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     return written
 
 
-def _elsewhere(engine: Engine, models: OwnedModels) -> FaceStack | None:
+def _elsewhere(engine: Engine, recipe: Recipe, models: OwnedModels) -> FaceStack | None:
     there = models.elsewhere()
     engine.networks.forget()  # what finds faces was leased where the device failed, too
-    return engine.faces if there else None
+    return engine.faces_for(recipe.people) if there else None
 
 
 def _stop(control: Control) -> None:

@@ -27,6 +27,6 @@ def test_a_backdrop_is_named_and_the_recipe_keeps_it(call: Callable[..., Call], 
     assert np.abs(made[:30, :40].astype(int) - (200, 0, 0)).max() <= 1
     again = call("render", "--recipe", tmp_path / "r.json", "--output", tmp_path / "again.png")
     assert again.code == 0, again.err
-    assert np.array_equal(cv2.imread(str(tmp_path / "again.png")), made)
+    assert np.array_equal(np.asarray(cv2.imread(str(tmp_path / "again.png"))), made)
     over = call("render", "--target", target, "--output", behind, *keyer, "--backdrop", behind, "--overwrite")
     assert over.last.startswith("OUTPUT."), "it is not written over"

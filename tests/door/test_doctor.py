@@ -239,8 +239,8 @@ def test_a_foreign_processor_that_failed_to_load_is_a_remark() -> None:
 
 def test_what_networks_did_is_told_with_their_batches_and_silent_fall_backs() -> None:
     told = doctor.check_networks(
-        [Counts("swapper.x", "cuda", ("CUDAExecutionProvider",), bytes=2_000_000, loaded=True, loads=1, requests=9, runs=3,
-                ms=24.0, moved=3_000_000, batches={1: 1, 4: 2}),
+        [Counts("swapper.x", "cuda", ("CUDAExecutionProvider",), bytes=2_000_000, loaded=True, loads=1, requests=9,
+                runs=3, ms=24.0, moved=3_000_000, batches={1: 1, 4: 2}),
          Counts("mask.y", "cuda", ("CPUExecutionProvider",), missed=("CUDAExecutionProvider",), loads=1, loaded=True),
          Counts("never", "cuda")],
         [DeviceCounts("cuda", 8_000_000_000, 2_000_000, 1, 2, False), DeviceCounts("idle", None, 0, 0, 0, False),

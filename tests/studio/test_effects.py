@@ -78,9 +78,9 @@ def test_an_effect_that_is_not_there_is_named(chain: effects.Chain) -> None:
 
 
 def test_a_chain_is_a_preset_until_it_is_changed(registry: Registry) -> None:
-    presets = list(load_presets().values())
-    for one in presets:
-        assert effects.preset_of(one.chain(registry), presets, registry) == one.name
+    presets = {name: [one.chain(registry)] for name, one in load_presets().items()}
+    for name, (chain,) in presets.items():
+        assert effects.preset_of(chain, presets, registry) == name
     natural = preset("natural").chain(registry)
     nudged = effects.set_value(natural, "swapper", "strength", 0.5, registry)
     assert effects.preset_of(nudged, presets, registry) is None
