@@ -388,7 +388,8 @@ def set_parameter(effects: Sequence[Effect], assignment: str, registry: Registry
     except ValueError:
         value = text.strip()
     params = registry.get(found[0].processor).Params
-    if name in params.model_fields and control_of(name, params)["control"] == "choice" and not isinstance(value, str):
+    worded = name in params.model_fields and control_of(name, params)["control"] in ("choice", "name")
+    if worded and not isinstance(value, str):
         value = text.strip()  # a word, even where it looks like a number
     changed = found[0].model_copy(update={"params": {**found[0].params, name: value}})
     params_of(changed, registry, assignment)

@@ -17,7 +17,7 @@ from models.networks import Build, T
 from models.twins import Graph
 from pipeline.chain import Admission, Done, FaceJob, make_steps, plain_steps, run_chain
 from pipeline.frame import Frame
-from pipeline.recipe import make_effects
+from pipeline.recipe import make_effects, set_parameter
 from processors.context import Context
 from processors.editors.lips import _SOUND, Lips
 from processors.neural.laying import in_the_light_of, soft_box
@@ -106,6 +106,8 @@ def test_a_dfm_is_a_model_like_any_other_to_the_gate() -> None:
     for wrong in ("../ann", "a\\b", "a\nb"):
         with pytest.raises(ValueError, match="pattern"):
             Dfm.Params(model=wrong)
+    effects = set_parameter(make_effects(["dfm"], REGISTRY), "swapper.model=224", REGISTRY)
+    assert effects[0].params["model"] == "224", "a name, though it looks like a number"
     assert SIDE < 512, "the twin's face is smaller than the crop, as those of real files are"
 
 
