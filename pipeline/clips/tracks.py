@@ -256,7 +256,7 @@ def _sound(stream: Any, codec: str, target: av.container.OutputContainer, row: C
     rate = 48000 if row.sound == "libopus" else stream.codec_context.sample_rate
     new = target.add_stream(row.sound, rate=rate)
     assert isinstance(new, av.AudioStream)
-    new.codec_context.layout = stream.codec_context.layout
+    new.codec_context.layout = _layout(stream.codec_context.layout)
     if row.sound in ("aac", "libopus"):
         new.codec_context.bit_rate = _LOSSY_RATE * max(stream.codec_context.channels, 1) // 2
     new.codec_context.time_base = Fraction(1, rate)
@@ -264,6 +264,12 @@ def _sound(stream: Any, codec: str, target: av.container.OutputContainer, row: C
     _dress(new, stream, nameless=nameless)
     return Recoded(stream, new, window), Remark(
         "OUTPUT.SOUND_CONVERTED", f"{title}: it was coded again as {row.sound.removeprefix('lib')}.")
+
+
+def _layout(layout: av.AudioLayout) -> av.AudioLayout:
+    """Where each channel stands. Uncompressed sound in MKV and AVI only says how many there are ("2 channels"), which
+    encoders refuse: they are taken to stand where so many usually do."""
+    return av.AudioLayout(f"{layout.nb_channels}c") if layout.name.endswith(" channels") else layout
 
 
 def _words(stream: Any, codec: str, target: av.container.OutputContainer, row: ContainerRow, window: Window, *,

@@ -70,6 +70,17 @@ def test_a_hole_in_the_sound_is_silent_and_what_follows_is_in_its_place(tmp_path
     assert abs(int(np.abs(window).argmax()) - len(window) // 2) <= 10
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.avi"])
+def test_channels_that_are_only_counted_are_coded_again_where_so_many_usually_stand(tmp_path: Path, name: str) -> None:
+    path = make(tmp_path / name, SPOKEN)
+    target = input_of(open_clip(path).id, name, path)
+    Engine().render_clip(ClipRequest(recipe=Recipe(target=target), output=tmp_path / "out.mp4"), Control(), sources={})
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.audio[0].codec_context.layout.name == "stereo"
+    window = HeardSpan(open_clip(tmp_path / "out.mp4"), Fraction(0), Fraction(1)).around(Fraction(3, 10), 0.06)
+    assert abs(int(np.abs(window).argmax()) - len(window) // 2) <= 10
+
+
 # In a render
 
 @processor("toy_listener", title="Listener", role="frame", version="1.0")
