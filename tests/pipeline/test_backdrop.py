@@ -103,3 +103,12 @@ def test_a_backdrop_that_is_not_named_or_another_file_is_said(engine: Engine, tm
     png(path, halves()[:, ::-1])
     with pytest.raises(RecipeError, match=r"RECIPE\.INPUT_CHANGED"):
         open_backdrop(other)
+
+
+def test_a_guest_s_recipe_does_not_say_where_a_backdrop_lies(tmp_path: Path) -> None:
+    from studio.reload import without_paths
+
+    path = png(tmp_path / "behind.png", halves())
+    kept = without_paths(Recipe(backdrop=named(path)))
+    assert kept.backdrop == named(path).model_copy(update={"path": None})
+    assert without_paths(Recipe()).backdrop is None
