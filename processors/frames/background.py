@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 import numpy as np
@@ -30,7 +31,7 @@ _BLUR = 0.03
 
 @processor("background", title="Background", role="frame", version="1.0")
 class Background(Processor):
-    """Lays people before a plain colour, or blurs what is behind them; a network tells them apart."""
+    """Lays people before a colour or a picture, or blurs what is behind them; a network tells them apart."""
 
     class Params(ProcessorParams):
         model: Literal[
@@ -38,23 +39,23 @@ class Background(Processor):
             "silueta", "u2net_general", "u2net_human", "u2net_portable",
         ] = Choice("modnet", help="Which network: RVM is for clips and remembers the frames before; the others look at "
                                   "each picture by itself.")
-        behind: Literal["colour", "blur"] = Choice("blur", help="A plain colour, or the picture's own backdrop out of "
-                                                                "focus.")
+        behind: Literal["colour", "blur", "picture"] = Choice(
+            "blur", help="A plain colour, the picture's own backdrop out of focus, or the picture or clip that was "
+                         "named as the backdrop.")
         colour: str = Colour("#808080", help="The plain colour.")
         blur: float = Slider(0.5, ge=0.05, le=1, help="How far out of focus.")
         tight: float = Slider(0.0, ge=0, le=0.5, help="Cuts closer: what belongs to people by less than this share is "
                                                       "backdrop.", depth="expert")
 
     def needs(self, params: Params) -> Needs:
-        if params.model == _WITH_MEMORY:
-            return Needs(models=(_slot(params),), state="shot", pre_roll=_SETTLED)
-        return Needs(models=(_slot(params),))
+        plain = Needs(models=(_slot(params),), backdrop=params.behind == "picture")
+        return replace(plain, state="shot", pre_roll=_SETTLED) if params.model == _WITH_MEMORY else plain
 
     def process(self, batch: FrameView, params: Params, ctx: Context) -> RegionBatch:
         ctx.check()
         alpha = _tightened(_matte(batch.pixels, params, ctx), params.tight)
         ctx.check()
-        made = rounded(_laid(batch.pixels, alpha, params), batch.pixels.dtype)
+        made = rounded(_laid(batch.pixels, alpha, params, ctx), batch.pixels.dtype)
         changed = (made != batch.pixels).any(axis=2)
         height, width = changed.shape
         return (Region(made, Rect(0, 0, width, height), changed.astype(np.float32)),) if changed.any() else ()
@@ -76,12 +77,15 @@ def _tightened(alpha: Mask, tight: float) -> Mask:
     return alpha if tight == 0 else smoothstep((alpha - np.float32(tight)) / np.float32(1 - tight))
 
 
-def _laid(pixels: Pixels, alpha: Mask, params: Background.Params) -> Pixels:
+def _laid(pixels: Pixels, alpha: Mask, params: Background.Params, ctx: Context) -> Pixels:
     """(H, W, 3) float32. Of soft edges the old backdrop's share is taken away, or hair would carry it along."""
-    side = max(pixels.shape[:2])
+    height, width = pixels.shape[:2]
+    side = max(height, width)
     people = np.minimum(alpha / np.float32(_TRACE), 1)
     own = own_light(pixels, alpha, blurred_behind(pixels, people, _NEAR * side))
     if params.behind == "blur":
         return over(own, alpha, blurred_behind(pixels, people, params.blur * _BLUR * side))
+    if params.behind == "picture" and ctx.backdrop is not None:
+        return over(own, alpha, ctx.backdrop(height, width))
     red, green, blue = bytes.fromhex(params.colour[1:])
     return over(own, alpha, np.broadcast_to(np.array((blue, green, red), np.float32), pixels.shape))

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from models.errors import RecipeError
 from models.interfaces import FaceStack
-from pipeline.chain import Admission, make_steps, run_chain
+from pipeline.chain import Admission, Supplies, make_steps, run_chain
 from pipeline.clips.encoding import resolve
 from pipeline.clips.probe import open_clip
 from pipeline.frame import Frame
@@ -74,6 +75,25 @@ def test_a_blurred_backdrop_is_its_own_and_people_do_not_bleed_into_it() -> None
     assert levels(done.frame)[20:60].std(axis=(0, 1)).max() < 3, "the stripes are gone"
     ring = (alpha[..., 0] < 0.001) & (cv2.dilate((alpha[..., 0] > 0.5).astype(np.uint8), np.ones((41, 41))) > 0)
     assert levels(done.frame)[ring][:, 2].max() <= 3, "no red round the disc"
+
+
+def test_a_named_picture_comes_behind_people_at_their_picture_s_size() -> None:
+    frame, alpha = portrait()
+    asked: list[tuple[int, int]] = []
+
+    def backdrop(height: int, width: int) -> Any:
+        asked.append((height, width))
+        return np.full((height, width, 3), (10, 220, 130), np.uint8)
+
+    effects = make_effects(["background"], REGISTRY, {"background": {"behind": "picture"}})
+    admission = Admission(frozenset({"matte.modnet"}))
+    with pytest.raises(RecipeError, match=r"RECIPE\.NO_BACKDROP"):
+        make_steps(effects, REGISTRY, admission)
+    ctx = Context(models=Twins({"matte.modnet": red_matte()}), backdrop=backdrop)
+    done = run_chain(frame, [], make_steps(effects, REGISTRY, admission, Supplies(backdrop=True)), ctx)
+    assert asked == [(512, 512)]
+    assert np.abs(levels(done.frame)[alpha[..., 0] < 0.001] - (10, 220, 130)).max() <= 1
+    assert np.array_equal(done.frame.samples[alpha[..., 0] == 1], frame.samples[alpha[..., 0] == 1])
 
 
 def test_tight_leaves_more_to_the_backdrop() -> None:
