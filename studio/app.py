@@ -76,6 +76,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
     if engine.networks.store is None:
         engine.networks.store = open_store(None, settings.data_dir)
+    engine.networks.safe = bool(settings.commercial_safe)
     machine = Machine(settings.data_dir, offline=settings.offline, safe=lambda: shelf.safe,
                       command=settings.jobs_command)
     shelf = Shelf(engine.networks, machine, folder / "uploads", settings.commercial_safe)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,15 +90,16 @@ class Shelf:
 
     # What is asked for
 
-    def fetch(self, slots: Iterable[str], agreed: Iterable[str], visitor: Visitor) -> None:
+    def fetch(self, slots: Sequence[str], agreed: Iterable[str], visitor: Visitor) -> None:
         """Queues downloads of the models and of what they need beside them, unless they are here or under way. Raises
         ModelError: DOWNLOAD.OFFLINE, LICENCE.COMMERCIAL, LICENCE.NOT_AGREED (nothing is queued then), MODEL.UNKNOWN."""
         found = self.store.found()
         wanted = [row for row in self.store.catalogue.with_needs(slots) if row.urls and row.slot not in found]
         self.machine.check_online(", ".join(row.title for row in wanted))
         said = set(agreed)
+        for slot in slots:
+            self.store.allowed(slot, self.safe)
         for row in wanted:
-            self.store.allowed(row.slot, self.safe)
             if row.slot not in said and not self.store.agreed(row.slot):
                 raise ModelError(f"The licence of {row.title} was not agreed to yet: {row.licence}. {row.terms}",
                                  subject=row.title, code="LICENCE.NOT_AGREED", remedy=f"Read it ({row.source}), and "

@@ -51,6 +51,7 @@ def render(job: Job, control: Control, data: Path) -> JobResult:
     if job.attempts > 1:
         request = request.model_copy(update={"resume": True})
     engine = Engine(networks=open_networks(None, data))
+    engine.networks.safe = request.recipe.commercial_safe
     return result_of(render_clip(engine, request, control, kept=KeptParts(data / "parts")))
 
 

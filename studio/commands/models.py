@@ -68,7 +68,7 @@ def _get(store: Store, args: Namespace, terminal: Terminal) -> int:
                          remedy="Leave --offline away, or take in files that you have: `models import FILE`.")
     done = []
     wanted, safe = _wanted(store, args.slots), is_safe(args, store)
-    for slot in wanted:  # before anything is fetched
+    for slot in args.slots:  # before anything is fetched
         store.allowed(slot, safe)
     with make_client() as client:
         for slot in wanted:

@@ -10,6 +10,7 @@ import pytest
 
 from models.catalogue import Catalogue
 from models.twins import zero_recogniser, zero_swapper
+from tests.conftest import ASTRONAUT, HOPPER
 from tests.door.conftest import Call
 from tests.models.families.test_dfm import person
 from tests.models.shelf import Shelf, serving
@@ -114,3 +115,26 @@ def test_a_name_that_there_is_not_is_said(call: Callable[..., Call], tmp_path: P
     assert call("models", "get", "no.such", "--models-dir", tmp_path).last.startswith("MODEL.UNKNOWN: ")
     assert call("models", "import", tmp_path / "none.onnx").last.startswith("MODEL.MISSING: ")
     assert call("models").code == 2
+
+
+@pytest.mark.usefixtures("known")
+def test_commercial_safe_leaves_out_what_is_not_allowed_and_what_needs_it(
+        call: Callable[..., Call], tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = ("--models-dir", tmp_path)
+    listed = call("models", "list", "--commercial-safe", *here, "--json").data
+    assert (listed["commercial_safe"], listed["models"]) == (True, [])
+    done = call("models", "get", "ins", "--agree", "--commercial-safe", *here)
+    assert done.last.startswith("LICENCE.COMMERCIAL: arc (arc), which ins (ins) needs, may not be used commercially: X")
+    assert shelf.asked == []
+    monkeypatch.setenv("LIKENESS_COMMERCIAL_SAFE", "yes")
+    assert call("models", "list", *here, "--json").data["models"] == []
+
+
+def test_the_chain_without_models_is_refused_where_commercial_safe_is_wanted(
+        call: Callable[..., Call], tmp_path: Path) -> None:
+    """Its points of a face come from photographs whose terms exclude commercial use, and there is nothing else."""
+    done = call("render", "--commercial-safe", "--source", ASTRONAUT, "--target", HOPPER, "--output",
+                tmp_path / "out.png", "--json")
+    assert done.data["error"]["code"] == "LICENCE.COMMERCIAL"
+    assert done.data["error"]["message"].startswith("68 points of a face (dlib.points68) may not be used commercially")
+    assert not (tmp_path / "out.png").exists()

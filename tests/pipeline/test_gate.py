@@ -203,3 +203,16 @@ def test_editors_want_a_word_about_the_people_shown(engine: Engine, grace: Pictu
     with pytest.raises(ConsentMissing, match="the people shown"):
         engine.render(recipe(engine.registry, "toy_edit"), grace)
     assert engine.render(recipe(engine.registry, "toy_edit", people=STATEMENT), grace).regions
+
+
+def test_commercial_safe_refuses_what_a_chain_would_run_before_it_is_looked_for(tmp_path: Path) -> None:
+    """The swapper's descriptor is not for commercial use; its analyser's twins are."""
+    found = networks(tmp_path, {**FILES, **analyser_files()})
+    effects = make_effects(["toy_swap"], Registry([ToySwap]))
+    admit(effects, Registry([ToySwap]), found)
+    with pytest.raises(ModelError) as refused:
+        admit(effects, Registry([ToySwap]), found, safe_beside=())
+    assert refused.value.code == "LICENCE.COMMERCIAL"
+    assert ARC in refused.value.message
+    with pytest.raises(ModelError, match=r"dlib\.points68"):
+        admit((), Registry([ToySwap]), found, safe_beside=("dlib.descriptor", "dlib.points68"))
