@@ -288,10 +288,10 @@ def _check_network(one: Counts) -> Row:
     values = {"network": one.name, **asdict(one), "batches": {str(size): runs for size, runs in one.batches.items()},
               "ms_each": round(one.ms / one.runs, 2) if one.runs else None}
     where = ", ".join(map(_short, one.providers)) or "nothing yet"
-    batches = ", ".join(f"{runs} of {size}" for size, runs in sorted(one.batches.items()))
+    batches = ", ".join(f"{runs} × {size}" for size, runs in sorted(one.batches.items()))
     words = f"{one.name} runs on {where}" if one.loads else f"{one.name} was not loaded yet"
     if one.runs:
-        words += (f": {one.requests} requests in {one.runs} runs (rows: {batches}), {one.ms / one.runs:.1f} ms each, "
+        words += (f": {one.requests} requests in {one.runs} runs (times × rows: {batches}), {one.ms / one.runs:.1f} ms each, "
                   f"{one.moved / 1e6:.1f} MB moved")
     words += f"; {one.bytes / 1e6:.1f} MB{'' if one.loaded else ', let go of'}" if one.loads else ""
     words += "".join(f"; {said}" for said in one.said)

@@ -177,7 +177,8 @@ class Shelf:
         catalogue, found, faults = self.store.catalogue, self.store.found(), self.store.faults()
         safe = self.safe
         rows = [self._row(row, found.get(row.slot), faults.get(row.slot), safe, visitor)
-                for row in catalogue.model if row.urls or row.needed]
+                for row in (*catalogue.model, *(one.row for one in found.values() if one.row.own))
+                if row.urls or row.needed or row.own]
         roles = [*ROLES, *dict.fromkeys(row["role"] for row in rows if row["role"] not in ROLES)]
         return {
             "rev": next(self._numbers), "folder": str(self.store.folder) if visitor.owner else "",
@@ -199,7 +200,7 @@ class Shelf:
             "commercial": row.commercial, "terms": row.terms, "source": row.source, "tried": row.tried,
             "needs": [{"slot": one.slot, "title": one.title} for one in map(catalogue.row, row.needs)],
             "presets": list(row.presets), "agreed": self.store.agreed(row.slot), "state": state,
-            "fault": notice_of(fault) if fault else None, "file": row.file,
+            "fault": notice_of(fault) if fault else None, "file": row.file, "own": row.own,
             "path": str(found.path) if found and visitor.owner else "",
             "barred": safe and obstacle(catalogue, row) is not None,
         }

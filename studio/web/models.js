@@ -108,7 +108,7 @@
     field.focus();
   };
   const remove = (row) => L.dialogue(t("models.remove.title", { name: L.say(row.title) }), h("form", { method: "dialog", onsubmit: () => ask({ do: "remove_model", slot: row.slot }) },
-    h("p", {}, t("models.remove.words")), row.path ? h("p.hint.path", {}, h("code", {}, row.path)) : null,
+    h("p", {}, t(row.own ? "models.remove.own" : "models.remove.words")), row.path ? h("p.hint.path", {}, h("code", {}, row.path)) : null,
     h("div.row.end", {}, h("button.button.primary", { id: "models-remove", type: "submit" }, L.icon("trash"), t("models.remove")))));
 
   // ---- one row ---------------------------------------------------------------------------------------------------------

@@ -249,8 +249,8 @@ def test_what_networks_did_is_told_with_their_batches_and_silent_fall_backs() ->
         ("networks on cuda", "ok"), ("networks on gone", "remark"), ("network swapper.x", "ok"),
         ("network mask.y", "remark"), ("network never", "ok")]
     assert told[0].words == "cuda holds 2 MB of 8000 MB of models, for 1 at work; 2 had to make room so far"
-    assert told[2].words == ("swapper.x runs on CUDA: 9 requests in 3 runs (rows: 1 of 1, 2 of 4), 8.0 ms each, 3.0 MB "
-                             "moved; 2.0 MB")
+    assert told[2].words == ("swapper.x runs on CUDA: 9 requests in 3 runs (times × rows: 1 × 1, 2 × 4), 8.0 ms each, "
+                             "3.0 MB moved; 2.0 MB")
     assert told[2].values["batches"] == {"1": 1, "4": 2}
     assert told[2].values["ms_each"] == 8.0
     assert "CUDA was asked for, and it fell back in silence" in told[3].words

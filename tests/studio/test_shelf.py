@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from models.catalogue import whole_catalogue
 from models.networks import Networks
 from models.store import Store
 from models.twins import zero_recogniser, zero_swapper
@@ -20,6 +21,7 @@ from studio.access.roles import HOST, Visitor
 from studio.job_views import card
 from studio.machine import Machine
 from studio.shelf import Shelf
+from tests.models.families.test_dfm import person
 from tests.models.test_store import catalogue, row
 
 EDITOR, VIEWER = Visitor("a", "editor", "Ann", "link-a"), Visitor("b", "viewer", "Bob", "link-b")
@@ -141,6 +143,15 @@ def test_a_dropped_file_is_known_by_its_own_name_and_its_upload_is_deleted(shelf
     assert view["told"] == [{"kind": "taken", "models": ["Swapper"], "unknown": []}]
     assert rows(view)["ins"]["state"] == "unverified"
     assert not upload.exists()
+
+
+def test_a_user_s_own_file_of_a_person_is_listed_with_the_swappers(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.networks.store = Store(whole_catalogue(), tmp_path / "models", tmp_path / "data" / "models.json")
+    (tmp_path / "ann.dfm").write_bytes(person(True))
+    view = do(shelf, "take_in_models", files=[{"at": str(tmp_path / "ann.dfm"), "how": "machine"}])
+    ann = rows(view)["dfm.ann"]
+    assert (ann["role"], ann["state"], ann["own"], ann["commercial"]) == ("swapper", "unverified", True, "unclear")
+    assert "dfm.ann" not in rows(do(shelf, "remove_model", slot="dfm.ann"))
 
 
 @pytest.mark.parametrize(("at", "how", "code"), [

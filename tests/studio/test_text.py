@@ -139,7 +139,7 @@ def test_a_translation_fills_no_blank_that_the_english_lacks(language: str) -> N
 
 @pytest.mark.parametrize("language", OTHER)
 def test_a_translation_says_only_sentences_that_the_program_has(language: str) -> None:
-    sentences = source_text("pipeline") + (ROOT / "models" / "catalogue.toml").read_text(encoding="utf-8")
+    sentences = source_text("pipeline", "models") + (ROOT / "models" / "catalogue.toml").read_text(encoding="utf-8")
     said = {key.removeprefix("say.") for key in load_texts()[language] if key.startswith("say.")}
     assert said
     assert {sentence for sentence in said if f'"{sentence}"' not in sentences} == set()
