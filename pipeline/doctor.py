@@ -291,8 +291,8 @@ def _check_network(one: Counts) -> Row:
     batches = ", ".join(f"{runs} × {size}" for size, runs in sorted(one.batches.items()))
     words = f"{one.name} runs on {where}" if one.loads else f"{one.name} was not loaded yet"
     if one.runs:
-        words += (f": {one.requests} requests in {one.runs} runs (times × rows: {batches}), {one.ms / one.runs:.1f} ms each, "
-                  f"{one.moved / 1e6:.1f} MB moved")
+        words += (f": {one.requests} requests in {one.runs} runs (times × rows: {batches}), "
+                  f"{one.ms / one.runs:.1f} ms each, {one.moved / 1e6:.1f} MB moved")
     words += f"; {one.bytes / 1e6:.1f} MB{'' if one.loaded else ', let go of'}" if one.loads else ""
     words += "".join(f"; {said}" for said in one.said)
     if one.missed:
