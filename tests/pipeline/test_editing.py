@@ -19,7 +19,8 @@ from pipeline.clips.sound import RATE, HeardSpan
 from pipeline.engine import ClipRequest, Control, Engine
 from pipeline.gate import STATEMENT, ConsentMissing, GateMissing
 from pipeline.recipe import Recipe, RunEffects, input_of, make_effects
-from tests.door.making import ASTRONAUT, face_clip
+from tests.conftest import ASTRONAUT
+from tests.door.making import face_clip
 from tests.models.families import test_dfm, test_lips
 from tests.twins.gate import analyser_files, shelve
 
