@@ -78,10 +78,11 @@ def quiet_runtime() -> Any:
     return onnxruntime
 
 
-def plain_session(source: Path | bytes, providers: Sequence[str] = ("CPUExecutionProvider",),
+def plain_session(source: Path | bytes, providers: Sequence[Any] = ("CPUExecutionProvider",),
                   runtime: Callable[[], Any] = quiet_runtime) -> Any:
-    """A session as people make them, with ONNX Runtime's own settings: what the bench compares with. Nothing else uses
-    it: such runs are neither counted nor put together, and their threads take the cores from everybody."""
+    """A session as people make them, with ONNX Runtime's own settings: what the bench compares with. providers: names,
+    or names with their options. Nothing else uses it: such runs are neither counted nor put together, and their threads
+    take the cores from everybody."""
     with redirect_stdout(io.StringIO()):
         return runtime().InferenceSession(source if isinstance(source, bytes) else str(source),
                                           providers=list(providers))

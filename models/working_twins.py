@@ -2,13 +2,13 @@
 same kind and number, random weights. What a device does with a real network's work can be measured on them; what
 comes out is as tame as that of the zero twins (see `models.twins`), with a part that the layers made.
 
-width: of the layers, as a share of the real ones'; 1 is about the real work, 0 none at all. Layouts are read off the
+width: of the layers, as a share of the real ones'; 1 is about the real work, 0 none at all. rows: the first axis; 1 as
+the published files have it, a name where it is free. Layouts are read off the
 papers (SCRFD, 2DFAN, IResNet, SimSwap, GFPGAN) and the published files' sizes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +111,8 @@ class _Layers:
 
 
 def working_detector(box: Box, points: Points, width: float, size: int = 640) -> Twin:
-    """Of det_10g (see `models.families.scrfd`): it always finds one face. box, points: (5, 2), in pixels of its input."""
+    """Of det_10g (see `models.families.scrfd`): it always finds one face. box, points (5, 2): in pixels of its input.
+    """
     net = _Layers(width)
     image = net.graph.input("input", (1, 3, size, size))
     levels = [] if width == 0 else _scrfd(net, _Map(image, 3, size))
@@ -155,10 +156,10 @@ def _flat(net: _Layers, level: _Map, numbers: int) -> str:
     return net.graph.op("Reshape", last, net.graph.constant(np.array([-1, numbers], np.int64)))
 
 
-def working_landmarker(points: Points, width: float) -> Twin:
+def working_landmarker(points: Points, width: float, rows: int | str = 1) -> Twin:
     """Of 2DFAN4 (see `models.families.fan`): points (68, 2), in cells of its grid, wherever it looks."""
     net = _Layers(width)
-    image = net.graph.input("input", (1, 3, FAN_SIDE, FAN_SIDE))
+    image = net.graph.input("input", (rows, 3, FAN_SIDE, FAN_SIDE))
     answer = np.column_stack([points, np.ones(len(points))])[None]
     if width == 0:
         nothing = net.graph.pixel(image)
@@ -173,9 +174,9 @@ def working_landmarker(points: Points, width: float) -> Twin:
         maps = net.conv(x, len(points), 1, act="").name
         means = net.graph.op("ReduceMean", maps, axes=[3], keepdims=0)
         means = net.graph.op("ReduceMean", means, axes=[2], keepdims=1)
-    net.graph.output(net.near(means, answer, 0.05), "landmarks", answer.shape)
+    net.graph.output(net.near(means, answer, 0.05), "landmarks", (rows, *answer.shape[1:]))
     heat = np.full((1, 1 if width else len(points), 1 if width else GRID, 1 if width else GRID), 0.9)
-    net.graph.output(net.near(maps, heat, 0.05), "heatmaps", (1, len(points), GRID, GRID))
+    net.graph.output(net.near(maps, heat, 0.05), "heatmaps", (rows, len(points), GRID, GRID))
     return net.done()
 
 
@@ -196,11 +197,11 @@ def working_recogniser(width: float) -> Twin:
     return net.done()
 
 
-def working_swapper(width: float) -> Twin:
+def working_swapper(width: float, rows: int | str = 1) -> Twin:
     """Of inswapper_128 (see `models.families.inswapper`): the target, and a part that target and source make."""
     net = _Layers(width)
-    shape = (1, 3, SWAP_SIDE, SWAP_SIDE)
-    target, source = net.graph.input("target", shape), net.graph.input("source", (1, 512))
+    shape = (rows, 3, SWAP_SIDE, SWAP_SIDE)
+    target, source = net.graph.input("target", shape), net.graph.input("source", (rows, 512))
     if width == 0:
         made = net.graph.op("ReduceMean", source, axes=[1], keepdims=1)
         for axis in (2, 3):
@@ -234,10 +235,10 @@ def _styled(net: _Layers, x: _Map, source: str) -> _Map:
     return _Map(graph.op("Add", graph.op("Mul", level, spread), parts[1]), x.channels, x.side)
 
 
-def working_enhancer(width: float) -> Twin:
+def working_enhancer(width: float, rows: int | str = 1) -> Twin:
     """Of gfpgan_1.4 (see `models.families.enhancers`)."""
     net = _Layers(width)
-    shape = (1, 3, ENHANCE_SIDE, ENHANCE_SIDE)
+    shape = (rows, 3, ENHANCE_SIDE, ENHANCE_SIDE)
     image = net.graph.input("input", shape)
     made = image if width == 0 else _down_and_up(net, _Map(image, 3, ENHANCE_SIDE)).name
     net.graph.output(net.mixed(image, made), "output", shape)
@@ -253,5 +254,3 @@ def _down_and_up(net: _Layers, x: _Map) -> _Map:
         x = net.conv(net.conv(net.larger(x), net.wide(channels)), net.wide(channels))
     return net.conv(x, 3, act="")
 
-
-TWINS: Sequence[str] = ("detector", "landmarker", "recogniser", "swapper", "enhancer")

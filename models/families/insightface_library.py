@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from models.arrays import Embedding, Pixels, Points
+from models.runtime import plain_session
 from models.sessions import SessionAdapter, SessionManager
 
 
@@ -57,6 +58,42 @@ def library_swapper(path: Path, sessions: SessionManager | None = None) -> Any:
 
 def _adapter(path: Path, sessions: SessionManager | None) -> SessionAdapter | None:
     return None if sessions is None else sessions.lease(path, name=f"insightface {path.name}").adapter()
+
+
+class LibraryCalls:
+    """One call of each of insightface's classes, on sessions of their own with ONNX Runtime's own settings.
+
+    providers: where, as `models.runtime.plain_session` takes them."""
+
+    def __init__(self, detector: Path, recogniser: Path, swapper: Path, providers: Sequence[Any]) -> None:
+        from insightface.model_zoo.arcface_onnx import ArcFaceONNX
+        from insightface.model_zoo.inswapper import INSwapper
+        from insightface.model_zoo.scrfd import SCRFD
+
+        self._detector = SCRFD(session=plain_session(detector, providers))
+        self._recogniser = ArcFaceONNX(str(recogniser), plain_session(recogniser, providers))
+        with redirect_stdout(io.StringIO()):
+            self._swapper = INSwapper(str(swapper), plain_session(swapper, providers))
+
+    def detect(self, picture: Pixels) -> int:
+        """How many faces there are."""
+        return len(self._detector.detect(picture)[0])
+
+    def embed(self, picture: Pixels, five: Points) -> Embedding:
+        """Who the face with these five points is, (512,)."""
+        from insightface.app.common import Face
+
+        with _quiet():
+            return np.asarray(self._recogniser.get(picture, Face(kps=np.asarray(five, np.float32))), np.float64)
+
+    def swap(self, picture: Pixels, five: Points, source: Embedding) -> Pixels:
+        """The aligned crop (128, 128, 3) with the source's face, not pasted back."""
+        from insightface.app.common import Face
+
+        with _quiet():
+            found, _ = self._swapper.get(picture, Face(kps=np.asarray(five, np.float32)),
+                                         Face(embedding=np.asarray(source, np.float32)), paste_back=False)
+        return np.asarray(found)
 
 
 class PlainSwap:

@@ -2,14 +2,20 @@
 
 A CUDA graph is a run written down once, with the addresses of all that it reads and writes, and then played: the CPU
 has next to nothing to do. It therefore needs buffers that stay where they are; each set of them (a slot) has a graph of
-its own. ONNX Runtime keeps what it wrote down with the thread that ran, so all runs of such a session are on one.
+its own. ONNX Runtime keeps what it wrote down with the thread that ran, so all runs of such a session are on one. While
+one is written down, CUDA allows no other thread of the process to copy, allocate or wait: see `Gate`.
+
+Graphs are also what makes several shapes possible: without, ONNX Runtime plans every convolution anew whenever the
+shape changes (measured on an H200: 120 to 250 ms, where the run itself takes 2 to 30), so a session without runs row by
+row.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +27,8 @@ from models.sessions.trouble import first_line, is_loss, is_memory
 
 CUDA = "CUDAExecutionProvider"
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-"""Rows that runs have: cuDNN looks for the fastest way anew for every shape (seconds), and every shape needs a graph of
-its own. Steps of a half at most, so that at most a third of a run is filling."""
+"""Rows that runs have: every shape needs a graph of its own. Steps of a half at most, so that at most a third of a run
+is filling."""
 SLOTS = 24
 """Sets of buffers, and so graphs, of one session at most: all sizes, twice for those that are kept. What comes beyond
 runs without."""
@@ -30,10 +36,56 @@ _GRAPH = "gpu_graph_id"  # ONNX Runtime's run option; -1: neither write down nor
 _NO_GRAPH = "-1"
 
 
+PATIENCE = 0.1
+"""Seconds that writing down a graph waits for all other runs to end; else it is tried the next time. Runs take some
+milliseconds; loading a model, which takes longer, is not worth holding up everything for."""
+
+
+class Gate:
+    """Runs go side by side; writing down a graph goes by itself. One for all CUDA devices of a process."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._alone = False
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Not to be entered again from inside."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self, patience: float = PATIENCE) -> Iterator[bool]:
+        """Whether nobody else is inside, after waiting so many seconds for it, in which nobody new comes in."""
+        with self._changed:
+            free = self._changed.wait_for(lambda: not self._alone, patience)
+            if free:
+                self._alone = True
+                free = self._changed.wait_for(lambda: self._inside == 0, patience)
+                if not free:
+                    self._alone = False
+                    self._changed.notify_all()
+        try:
+            yield free
+        finally:
+            if free:
+                with self._changed:
+                    self._alone = False
+                    self._changed.notify_all()
+
+
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """Buffers that stay where they are. outputs: None before its first run, which shows their shapes. runs: how often
-    it was used: the second time its graph is written down."""
+    """Buffers that stay where they are. outputs: None before its first run, which shows their shapes. runs: 0 before
+    that, 1 until its graph is written down, 2 from then on."""
 
     number: int
     key: Hashable
@@ -66,16 +118,17 @@ class BoundSession:
 
     runtime: the onnxruntime module. make: a session, for graphs or not. device: its place's name; number: CUDA's.
     graphs: whether runs may become graphs; where the network or the runtime does not allow it, it is run without, and
-    `said` tells why.
+    `said` tells why. gate: what all sessions of the process go through. It is made inside of it.
     """
 
-    def __init__(self, runtime: Any, make: Callable[[bool], Any], device: str, number: int, graphs: bool) -> None:
+    def __init__(self, runtime: Any, make: Callable[[bool], Any], device: str, number: int, graphs: bool, gate: Gate,
+                 ) -> None:
         self._runtime = runtime
+        self._gate = gate
         self._make = make
         self._device = device
         self._number = number
         self._slots: list[_Slot] = []
-        self._lock = threading.Lock()
         self.said = Said()
         self._graphs = graphs
         self._session = self._opened()
@@ -100,6 +153,11 @@ class BoundSession:
             self.said.modes.append("graph")
         return session
 
+    @property
+    def session(self) -> Any:
+        """The runtime's own."""
+        return self._session
+
     def get_inputs(self) -> Sequence[Any]:
         return self._session.get_inputs()  # type: ignore[no-any-return]
 
@@ -109,23 +167,34 @@ class BoundSession:
     def get_providers(self) -> Sequence[str]:
         return self._session.get_providers()  # type: ignore[no-any-return]
 
+    def close(self) -> None:
+        """Lets go of its memory; it is not run any more."""
+        with self._gate.shared():
+            self._slots.clear()
+            self._session = None
+        if self._thread is not None:
+            self._thread.shutdown(wait=False)
+
     def run(self, names: Sequence[str] | None, feeds: Mapping[str, Array]) -> list[NDArray[Any]]:
         """As ONNX Runtime's, from host or device arrays into host arrays."""
-        given = self._filled(names, feeds)
         if self._graphs:
-            return [array.numpy() for array in self._on_its_thread(given)]
-        if not any(isinstance(array, DeviceArray) for array in given.feeds.values()):
-            made = self._session.run(list(given.names), dict(given.feeds))
-        else:
-            made = [value.numpy() for value in self._bound(given, "cpu", None)]
-        return [array[:given.rows] if self._packs else array for array in made]
+            return [array.numpy() for array in self._on_its_thread(self._filled(names, feeds))]
+        plain = {name: on_host(array) for name, array in feeds.items()}
+        rows = max((len(plain[name]) for name in self._free if name in plain), default=1) if self._packs else 1
+        made = []
+        for row in range(rows):  # see above: in one shape
+            one = plain if rows == 1 else {name: array[row:row + 1] if name in self._free else array
+                                           for name, array in plain.items()}
+            with self._gate.shared():
+                made.append(self._session.run(list(self._names if names is None else names), one))
+        return list(made[0]) if rows == 1 else [np.concatenate(parts) for parts in zip(*made, strict=True)]
 
     def run_kept(self, names: Sequence[str] | None, feeds: Mapping[str, Array]) -> list[DeviceArray]:
         """The same into arrays that stay on the device."""
         given = self._filled(names, feeds)
         if self._graphs:
             return self._on_its_thread(given)
-        return [self._array(value, given, None) for value in self._bound(given, "cuda", None)]
+        return self._bound(given, None)
 
     # Shapes
 
@@ -142,7 +211,8 @@ class BoundSession:
                  and isinstance(array, DeviceArray)}
         if len(there) > 1 or any(size < rows for size in there):
             feeds, there = {name: on_host(array) for name, array in feeds.items()}, set()
-        size = there.pop() if there else next((one for one in SIZES if one >= rows), rows)
+        size = rows if not self._graphs else next((one for one in SIZES if one >= rows), rows)
+        size = there.pop() if there else size
         return _Run(wanted, {name: _lengthened(array, size) if name in self._free and not isinstance(array, DeviceArray)
                              else array for name, array in feeds.items()}, rows)
 
@@ -150,12 +220,12 @@ class BoundSession:
         return array.device == self._device and not isinstance(array.value, np.ndarray)
 
     def _array(self, value: Any, given: _Run, hold: Hold | None) -> DeviceArray:
-        return DeviceArray(value, self._device, given.rows, hold)
+        return DeviceArray(value, self._device, given.rows, hold, self._gate.shared)
 
     # Without graphs
 
-    def _bound(self, given: _Run, place: str, graph: str | None) -> list[Any]:
-        """OrtValues in that place (`cpu` or `cuda`), each in memory of its own."""
+    def _bound(self, given: _Run, graph: str | None) -> list[DeviceArray]:
+        """Each in memory of its own."""
         binding = self._session.io_binding()
         for name, array in given.feeds.items():
             if isinstance(array, DeviceArray):
@@ -163,9 +233,10 @@ class BoundSession:
             else:
                 binding.bind_cpu_input(name, array)
         for name in given.names:
-            binding.bind_output(name, place, self._number if place == "cuda" else 0)
-        self._session.run_with_iobinding(binding, self._options(graph))
-        return list(binding.get_outputs())
+            binding.bind_output(name, "cuda", self._number)
+        with self._gate.shared():
+            self._session.run_with_iobinding(binding, self._options(graph))
+        return [self._array(value, given, None) for value in binding.get_outputs()]
 
     def _options(self, graph: str | None) -> Any:
         if graph is None:
@@ -183,8 +254,7 @@ class BoundSession:
     def _played(self, given: _Run) -> list[DeviceArray]:
         slot = self._slot(given) if self._graphs else None
         if slot is None:
-            graph = _NO_GRAPH if self._graphs else None
-            return [self._array(value, given, None) for value in self._bound(given, "cuda", graph)]
+            return self._bound(given, _NO_GRAPH if self._graphs else None)
         try:
             self._play(slot, given)
         except Exception as error:  # of the runtime's own kinds
@@ -197,14 +267,25 @@ class BoundSession:
         return [self._array(value, given, hold) for value in slot.outputs or ()]
 
     def _play(self, slot: _Slot, given: _Run) -> None:
+        """Its first run shows what comes out, its second is written down, all later ones are played."""
+        if slot.runs == 1:
+            with self._gate.alone() as free:
+                if free:
+                    self._run_in(slot, given, str(slot.number))
+                    slot.runs += 1
+                    return
+        with self._gate.shared():
+            self._run_in(slot, given, str(slot.number) if slot.runs > 1 else _NO_GRAPH)
+            if slot.outputs is None:
+                slot.outputs = list(slot.binding.get_outputs())
+                for name, value in zip(given.names, slot.outputs, strict=True):
+                    slot.binding.bind_ortvalue_output(name, value)
+                slot.runs = 1
+
+    def _run_in(self, slot: _Slot, given: _Run, graph: str) -> None:
         for name, buffer in slot.inputs.items():
             buffer.update_inplace(given.feeds[name])
-        self._session.run_with_iobinding(slot.binding, self._options(str(slot.number) if slot.runs else _NO_GRAPH))
-        if slot.outputs is None:
-            slot.outputs = list(slot.binding.get_outputs())
-            for name, value in zip(given.names, slot.outputs, strict=True):
-                slot.binding.bind_ortvalue_output(name, value)
-        slot.runs += 1
+        self._session.run_with_iobinding(slot.binding, self._options(graph))
 
     def _slot(self, given: _Run) -> _Slot | None:
         """A free one of these shapes, or a new one. None where there are enough, or where an input lies in memory that
@@ -218,7 +299,8 @@ class BoundSession:
         if slot is None:
             if len(self._slots) >= SLOTS:
                 return None
-            slot = self._new_slot(key, given)
+            with self._gate.shared():
+                slot = self._new_slot(key, given)
             self._slots.append(slot)
         slot.busy = True
         return slot
@@ -242,7 +324,8 @@ class BoundSession:
         self.said.words.append(f"without a CUDA graph: {first_line(error)}")
         self.said.modes.remove("graph")
         self._slots.clear()
-        self._session = self._make(False)
+        with self._gate.shared():
+            self._session = self._make(False)
         self._graphs = False
 
 

@@ -34,7 +34,7 @@ class Card:
 def cards(driver: Any = None) -> tuple[Card, ...]:
     """The cards that NVIDIA's driver shows; none where there is no driver. driver: its library, for tests."""
     try:
-        library = driver or (ctypes.WinDLL("nvcuda.dll") if sys.platform == "win32" else ctypes.CDLL("libcuda.so.1"))
+        library = driver or ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
     except OSError:
         return ()
     count = ctypes.c_int(0)

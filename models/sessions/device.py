@@ -20,14 +20,16 @@ from models.sessions.trouble import DeviceLost, OutOfMemory, closed, failed, is_
 @dataclass(frozen=True, slots=True)
 class Cuda:
     """What may be done on a CUDA device beside running. number: CUDA's own. card: its name. graphs: shapes that come
-    again are played as one graph. halves: models that are leased with `half` run in half precision. tensorrt: engines
-    are built, in processes of their own. kept: the folder for what is made for this card and this version of the
-    runtime; None: nothing is kept, and no engine is built."""
+    again are played as one graph. halves: models that are leased with `half` run in half precision. channels_last:
+    convolutions keep a pixel's channels together, as the matrix units read them. tensorrt: engines are built, in
+    processes of their own. kept: the folder for what is made for this card and this version of the runtime;
+    None: nothing is kept, and no engine is built."""
 
     number: int = 0
     card: str = ""
     graphs: bool = True
     halves: bool = True
+    channels_last: bool = True
     tensorrt: bool = False
     kept: Path | None = None
 

@@ -33,8 +33,8 @@ class Halved:
 def halved(source: Path | bytes, full: Any, make: Callable[[bytes], Any], kept: Path | None = None) -> Halved:
     """The network in half precision, after it gave the answers of the full one on a probe.
 
-    full: a session of the source. make: a session of a graph, where it will run. kept: a file for the outcome, so that
-    this is done once for each runtime; it is read when it is there.
+    full: a session of the source, needed where nothing is kept. make: one of the changed graph, where it will run.
+    kept: a file for the outcome, so that this is done once for each runtime; it is read when it is there.
     """
     if not isinstance(source, bytes) and source.stat().st_size >= LARGEST:
         return Halved(None, "it is too large to be changed")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from models.errors import ModelError
 from models.runtime import FATAL, quiet_runtime
 from models.sessions.axis import with_free_axis
+from models.sessions.binding import Gate
 from models.sessions.device import Device, DeviceSpec
 from models.sessions.engines import Engines
 from models.sessions.making import Provider, cuda_session
@@ -51,6 +52,7 @@ class SessionManager:
         self._runtime = runtime
         self._devices = [Device(spec) for spec in devices]
         self._engines = Engines() if engines is None else engines
+        self._gate = Gate()
         self._models: dict[Hashable, tuple[Device, Model]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -138,8 +140,9 @@ class SessionManager:
             source = with_free_axis(source, lambda graph: self._session(graph, (CPU,))) or source
         if spec.cuda is None:
             return self._session(source, spec.providers)
-        return cuda_session(source, spec, spec.cuda, runtime=self._runtime(), make=self._session, half=half,
-                            engines=self._engines, renew=renew)
+        with self._gate.shared():
+            return cuda_session(source, spec, spec.cuda, runtime=self._runtime(), make=self._session, half=half,
+                                engines=self._engines, renew=renew, gate=self._gate)
 
     def _session(self, source: Path | bytes, providers: tuple[Provider, ...]) -> Any:
         runtime = self._runtime()

@@ -102,7 +102,8 @@ class Model:
         found = tuple(session.get_providers())
         with self._counting:
             self.counts = replace(self.counts, bytes=size, providers=found, loaded=True, loads=self.counts.loads + 1,
-                                  missed=tuple(name for name in self._asked if name not in found), **_said(session),
+                                  missed=tuple(name for name in self._asked if name not in found),
+                                  modes=_said(session)[0], said=_said(session)[1],
                                   load_ms=1000 * (time.perf_counter() - began))
         return session
 
@@ -111,8 +112,10 @@ class Model:
         with self._counting:
             if self.running or self._session is None:
                 return False
-            self._session = None
+            session, self._session = self._session, None
             self.counts = replace(self.counts, loaded=False)
+        if isinstance(session, BoundSession):
+            session.close()
         return True
 
     def run(self, session: Any, feeds: Feeds, outputs: Sequence[str] | None) -> Made:
@@ -171,12 +174,13 @@ class Model:
     def _count(self, session: Any, ms: float, feeds: Feeds, made: Made) -> None:
         first = next(iter(feeds.values()), None)
         batch = int(first.shape[0]) if first is not None and first.ndim else 1
+        modes, said = _said(session)
         moved = sum(array.nbytes for array in (*feeds.values(), *made) if not isinstance(array, DeviceArray))
         with self._counting:
             old = self.counts
             batches = {**old.batches, batch: old.batches.get(batch, 0) + 1}
             self.counts = replace(old, runs=old.runs + 1, ms=old.ms + ms, moved=old.moved + moved, batches=batches,
-                                  **_said(session))
+                                  modes=modes, said=said)
 
     def close(self) -> None:
         with self._loading:
@@ -184,11 +188,11 @@ class Model:
             self._session = None
 
 
-def _said(session: Any) -> dict[str, tuple[str, ...]]:
-    """What a session on a CUDA device has to say of itself, as `Counts` have it."""
+def _said(session: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a session on a CUDA device has to say of itself: modes and said of `Counts`."""
     if not isinstance(session, BoundSession):
-        return {"modes": (), "said": ()}
-    return {"modes": tuple(session.said.modes), "said": tuple(session.said.words)}
+        return (), ()
+    return tuple(session.said.modes), tuple(session.said.words)
 
 
 def _port(port: Any) -> Port:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,14 @@ class DeviceArray:
     value: an OrtValue; where the device is a CPU, a numpy array, so that both are written the same way. device: the
     name of its place (`DeviceSpec.name`). rows: how many of its rows are meant, where a run was filled up to a size
     that the device knows; None for all. hold: for buffers that are used again; None where it has its memory to itself.
+    copying: what a copy has to go through (see `models.sessions.binding.Gate`).
     """
 
-    __slots__ = ("device", "hold", "rows", "value")
+    __slots__ = ("copying", "device", "hold", "rows", "value")
 
-    def __init__(self, value: Any, device: str, rows: int | None = None, hold: Hold | None = None) -> None:
+    def __init__(self, value: Any, device: str, rows: int | None = None, hold: Hold | None = None,
+                 copying: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self.copying = copying
         self.value = value
         self.device = device
         self.rows = rows
@@ -55,7 +59,7 @@ class DeviceArray:
     @property
     def dtype(self) -> np.dtype[Any]:
         if isinstance(self.value, np.ndarray):
-            return self.value.dtype
+            return np.dtype(self.value.dtype)
         return np.dtype(_KINDS[self.value.data_type()])
 
     @property
@@ -67,7 +71,8 @@ class DeviceArray:
 
     def numpy(self) -> NDArray[Any]:
         """A copy in the machine's own memory; on a CPU the array itself."""
-        array = self.value if isinstance(self.value, np.ndarray) else self.value.numpy()
+        with self.copying():
+            array = self.value if isinstance(self.value, np.ndarray) else self.value.numpy()
         return np.asarray(array if self.rows is None else array[:self.rows])
 
 

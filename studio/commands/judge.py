@@ -1,9 +1,11 @@
-"""`measure` and `bench`: how good a result is, and how fast clips go through, in figures."""
+"""`measure` and `bench`: how good a result is, and how fast clips and networks go through, in figures."""
 
 from __future__ import annotations
 
 from argparse import Namespace
 
+from pipeline.bench.models.report import ModelsReport
+from pipeline.bench.models.run import models
 from pipeline.bench.report import QualityReport
 from pipeline.bench.run import quality
 from pipeline.bench.speed.report import SpeedReport
@@ -33,17 +35,22 @@ def measure(args: Namespace, terminal: Terminal) -> int:
     return DONE
 
 
+_FLAGS = {"quality": ("sheets", "pairs"), "pipeline": ("resolutions", "frames"), "models": ()}
+"""Which bench takes which flags."""
+
+
 def bench(args: Namespace, terminal: Terminal) -> int:
-    """Raises UsageError for flags of the other bench."""
-    other = ("sheets", "pairs") if args.what == "pipeline" else ("resolutions", "frames")
-    for name in other:
+    """Raises UsageError for flags of another bench."""
+    for name in (flag for what, flags in _FLAGS.items() if what != args.what for flag in flags):
         if getattr(args, name) is not None:
             raise UsageError(f"bench {args.what} has no flag --{name}.", remedy="`bench --help` says whose it is.")
-    found: QualityReport | SpeedReport
+    found: QualityReport | SpeedReport | ModelsReport
     if args.what == "quality":
         found = quality(pairs=args.pairs, sheets=args.sheets, progress=terminal.progress)
-    else:
+    elif args.what == "pipeline":
         found = speed(resolutions=args.resolutions or tuple(RESOLUTIONS), frames=args.frames,
                       progress=terminal.progress)
+    else:
+        found = models(progress=terminal.progress)
     terminal.answer(found.model_dump(mode="json"), found.to_text())
     return DONE

@@ -87,7 +87,21 @@ def test_bench_pipeline_hands_its_flags_on(call: Callable[..., Call], monkeypatc
     assert [(a["resolutions"], a["frames"]) for a in asked] == [(("720p", "1080p", "4K"), None), (("720p", "4K"), 12)]
 
 
-@pytest.mark.parametrize("words", [("pipeline", "--pairs", "3"), ("pipeline", "--sheets", "."),
+def test_bench_models_answers_in_words_and_in_data(call: Callable[..., Call], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Report:
+        def model_dump(self, mode: str) -> dict[str, str]:
+            return {"mode": mode}
+
+        def to_text(self) -> str:
+            return "networks"
+
+    monkeypatch.setattr(judge, "models", lambda *, progress: Report())
+    assert call("bench", "models").out == "networks\n"
+    assert call("bench", "models", "--json").data == {"mode": "json"}
+
+
+@pytest.mark.parametrize("words", [("models", "--frames", "3"), ("models", "--sheets", "."),
+                                   ("pipeline", "--pairs", "3"), ("pipeline", "--sheets", "."),
                                    ("quality", "--frames", "12"), ("quality", "--resolutions", "4K")])
 def test_flags_of_the_other_bench_are_refused(call: Callable[..., Call], words: tuple[str, ...]) -> None:
     done = call("bench", *words)

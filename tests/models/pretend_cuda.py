@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from models.sessions.ports import CPU
 
 CUDA = "CUDAExecutionProvider"
+CAPTURING = "CUDA failure 900: operation not permitted when stream is capturing"
 
 
 class Value:
@@ -66,18 +69,36 @@ class Binding:
 class Device:
     """What every session of a test shares. A network is doubled = 2 x, and beside = x + shared where `shared` is an
     input. runs: (graph id, rows) of each run by binding; plain: rows of each run without. refuses: sessions with graphs
-    cannot be made; breaks: graphs cannot be written down."""
+    cannot be made; refuses_last: nor those with channels last; breaks: graphs cannot be written down."""
 
     free: bool = True
     on: tuple[str, ...] = (CUDA, CPU)
     available: tuple[str, ...] = (CUDA, CPU)
     refuses: bool = False
+    refuses_last: bool = False
     breaks: bool = False
     memory: int = 10**9
     sessions: list[list[Any]] = field(default_factory=list)
     plain: list[int] = field(default_factory=list)
     runs: list[tuple[str | None, int]] = field(default_factory=list)
     work: Callable[[NDArray[Any]], NDArray[Any]] = lambda rows: rows * 2
+    inside: int = 0
+    writing: bool = False
+
+    @contextmanager
+    def busy(self, writes: bool) -> Iterator[None]:
+        """While a graph is written down, nobody else may do anything: CUDA's own rule."""
+        if self.writing or (writes and self.inside):
+            raise RuntimeError(CAPTURING)
+        self.inside, self.writing = self.inside + 1, writes
+        try:
+            time.sleep(self.takes)
+            yield
+        finally:
+            self.inside -= 1
+            self.writing = self.writing and not writes
+
+    takes: float = 0.0
 
     def module(self) -> SimpleNamespace:
         return SimpleNamespace(
@@ -88,9 +109,11 @@ class Device:
 
     def session(self, _source: Any, _options: Any = None, providers: Sequence[Any] = ()) -> Session:
         options = {one if isinstance(one, str) else one[0]: {} if isinstance(one, str) else one[1] for one in providers}
-        graph = options.get(CUDA, {}).get("enable_cuda_graph") == "1"
+        graph = options.get(CUDA, {}).get("enable_cuda_graph") == "1" and CUDA in self.on
         if graph and self.refuses:
             raise RuntimeError("not all nodes are on CUDA\nand more")
+        if self.refuses_last and options.get(CUDA, {}).get("prefer_nhwc") == "1":
+            raise RuntimeError("Conv is not there in this layout.")
         self.sessions.append(list(providers))
         return Session(self, graph)
 
@@ -140,7 +163,12 @@ class Session:
         assert (graph is not None) == self.graph
         captures = graph not in (None, "-1")
         if captures and self.device.breaks:
-            raise RuntimeError("CUDA failure 900: operation not permitted when stream is capturing")
+            raise RuntimeError(CAPTURING)
+        writes = captures and str(graph) not in self.written
+        with self.device.busy(writes):
+            self._ran(binding, graph, captures)
+
+    def _ran(self, binding: Binding, graph: str | None, captures: bool) -> None:
         inputs, outputs = binding.inputs, binding.outputs
         if captures:
             assert all(isinstance(value, Value) for value in outputs.values()), "a graph writes where it wrote"

@@ -3,11 +3,11 @@ With a runtime that stands in for one; what runs on a card itself is marked `gpu
 
 from __future__ import annotations
 
-import ctypes
 import json
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.catalogue import whole_catalogue
 from models.runtime import quiet_runtime, tiny_network
 from models.sessions import CPU, Card, Cuda, DeviceArray, DeviceSpec, SessionManager, find_devices
-from models.sessions.binding import SIZES, SLOTS, BoundSession
+from models.sessions.binding import SIZES, SLOTS, BoundSession, Gate
 from models.sessions.cards import cards
 from models.sessions.engines import Engines
 from models.sessions.halves import halved
@@ -31,7 +31,7 @@ PROVIDERS = ((CUDA, {"device_id": 0}), CPU)
 
 
 def spec(**more: Any) -> DeviceSpec:
-    return DeviceSpec("cuda:0", PROVIDERS, streams=1, cuda=Cuda(**more))
+    return DeviceSpec("cuda:0", PROVIDERS, streams=1, cuda=Cuda(**{"channels_last": False, **more}))
 
 
 def managed(device: Device, **more: Any) -> SessionManager:
@@ -49,7 +49,7 @@ def test_what_stays_on_the_device_is_fed_to_the_next_model_without_a_copy() -> N
         kept, = first.run_kept(rows(2))
         assert isinstance(kept.value, Value)
         assert (kept.value.place, kept.shape, kept.dtype, kept.nbytes, kept.ndim, len(kept)) == (
-            "cuda", (2, 2), np.float32, 16, 2, 2)
+            "cuda", (2, 2), np.dtype(np.float32), 16, 2, 2)
         made, = second.run({"x": kept})
         assert np.array_equal(made, rows(2)["x"] * 4)
         assert [counts.moved for counts in manager.counts()] == [16, 16]  # in once, out once
@@ -60,7 +60,7 @@ def test_on_a_cpu_kept_answers_are_arrays_and_are_fed_in_the_same_way() -> None:
         first, second = (manager.lease(tiny_network() + b"", name=name) for name in "ab")
         kept, = first.submit_kept({"x": np.array([3], np.float32)}).result()
         assert isinstance(kept.value, np.ndarray)
-        assert (kept.device, kept.shape, kept.dtype) == ("cpu", (1,), np.float32)
+        assert (kept.device, kept.shape, kept.dtype) == ("cpu", (1,), np.dtype(np.float32))
         assert second.run({"x": kept})[0].tolist() == [3]
         assert kept.numpy() is kept.value
 
@@ -73,19 +73,53 @@ def test_an_array_of_another_device_is_fetched_first() -> None:
         assert device.plain == [1]
 
 
-@pytest.mark.parametrize("graphs", [False, True])
-def test_rows_are_filled_up_to_few_sizes_and_nobody_sees_it(graphs: bool) -> None:
+def test_rows_are_filled_up_to_few_sizes_and_nobody_sees_it() -> None:
     device = Device()
-    with managed(device, graphs=graphs) as manager:
+    with managed(device) as manager:
         lease = manager.lease(b"m", name="m")
         for count in range(1, 33):
             made, = lease.run(rows(count))
             assert np.array_equal(made, rows(count)["x"] * 2)
-        ran = [size for _, size in device.runs] if graphs else device.plain
-        assert set(ran) == set(SIZES)
+        assert {size for _, size in device.runs} == set(SIZES)
         kept, = lease.run_kept(rows(5))
         assert (kept.whole, kept.shape) == ((6, 2), (5, 2))
         assert np.array_equal(lease.run({"x": kept})[0], rows(5)["x"] * 4)
+
+
+def test_without_graphs_every_run_has_the_same_shape() -> None:
+    device = Device()
+    with managed(device, graphs=False) as manager:
+        assert np.array_equal(manager.lease(b"m", name="m").run(rows(5))[0], rows(5)["x"] * 2)
+        assert device.plain == [1] * 5
+
+
+def test_a_graph_is_written_down_while_nobody_else_runs() -> None:
+    device = Device(takes=0.001)
+    place = DeviceSpec("cuda:0", PROVIDERS, streams=4, cuda=Cuda(channels_last=False))
+    with SessionManager((place,), runtime=device.module) as manager:
+        leases = [manager.lease(name, name=name.decode()) for name in (b"a", b"b", b"c")]
+
+        def work(number: int) -> None:
+            for turn in range(12):
+                given = rows(1 + turn % 3, number)
+                assert np.array_equal(leases[(number + turn) % 3].run(given)[0], given["x"] * 2)
+
+        with ThreadPoolExecutor(8) as pool:
+            for one in [pool.submit(work, number) for number in range(8)]:
+                one.result()
+        assert [(counts.modes, counts.said) for counts in manager.counts()] == [(("graph",), ())] * 3
+        assert sum(graph not in (None, "-1") for graph, _ in device.runs) > 30
+
+
+def test_a_graph_that_cannot_be_written_down_now_is_tried_again() -> None:
+    device, gate = Device(), Gate()
+    session = BoundSession(device.module(), lambda graph: device.session(b"m", None, [
+        (CUDA, {"enable_cuda_graph": "1"} if graph else {})]), "cuda:0", 0, True, gate)
+    session.run(None, rows(1))
+    with gate.shared():  # somebody loads a model
+        assert session.run(None, rows(1))[0].tolist() == [[2, 4]]
+    session.run(None, rows(1))
+    assert [graph for graph, _ in device.runs] == ["-1", "-1", "1"]
 
 
 def test_a_network_for_one_row_is_given_one() -> None:
@@ -154,6 +188,18 @@ def test_where_there_can_be_no_graph_it_is_run_without_and_said(device: Device, 
         assert (counts.modes, counts.said) == ((), (why,))
 
 
+@pytest.mark.parametrize(("refuses", "modes", "said"), [
+    (False, ("graph", "channels last"), ()),
+    (True, ("graph",), ("not with channels last: Conv is not there in this layout",))])
+def test_channels_are_last_where_the_runtime_can(refuses: bool, modes: Sequence[str], said: Sequence[str]) -> None:
+    device = Device(refuses_last=refuses)
+    with managed(device, channels_last=True) as manager:
+        assert np.array_equal(manager.lease(b"m", name="m").run(rows(1))[0], rows(1)["x"] * 2)
+        counts, = manager.counts()
+        assert (counts.modes, counts.said) == (modes, said)
+        assert (device.sessions[-1][0][1].get("prefer_nhwc") == "1") is not refuses
+
+
 def test_a_silent_fall_back_to_the_cpu_is_told_and_nothing_of_cuda_is_tried() -> None:
     device = Device(on=(CPU,))
     with managed(device) as manager:
@@ -169,6 +215,7 @@ def test_where_memory_is_short_runs_are_halved_and_answers_that_should_stay_come
     with managed(device, graphs=graphs) as manager:
         lease = manager.lease(b"m", name="m")
         assert np.array_equal(lease.run(rows(12))[0], rows(12)["x"] * 2)
+        assert max([*device.plain, *(size for _, size in device.runs)]) <= 4
         kept, = lease.run_kept(rows(12))
         assert np.array_equal(kept.numpy(), rows(12)["x"] * 2)
         assert np.array_equal(lease.run({"x": kept})[0], rows(12)["x"] * 4)
@@ -416,7 +463,8 @@ def test_on_a_card_every_mode_gives_the_cpus_answers() -> None:
                 kept, = lease.run_kept(feeds)
                 assert kept.shape == wanted.shape
                 assert np.abs(kept.numpy() - wanted).max() < near
-        assert [set(counts.modes) for counts in manager.counts()] == [{"graph"}, {"graph", "half"}]
+        assert [set(counts.modes) for counts in manager.counts()] == [
+            {"graph", "channels last"}, {"graph", "channels last", "half"}]
 
 
 @pytest.mark.gpu

@@ -21,6 +21,7 @@ from models.errors import ModelError
 from models.sessions import CPU, DeviceLost, DeviceSpec, OutOfMemory, Priority, SessionManager
 from models.sessions.model import Model
 from models.sessions.requests import MOST, Request, Turns, apart, pack, together
+from models.sessions.tensors import on_host
 
 
 @dataclass
@@ -346,8 +347,8 @@ def test_packing_loses_nothing_and_keeps_to_the_bound(asked: list[tuple[Priority
         assert chosen[0] is due[0]
         assert len(chosen) == 1 or sum(one.rows for one in chosen) <= most
         feeds = together(chosen)
-        for one, part in zip(chosen, apart([feeds["x"]], chosen), strict=True):
-            assert np.array_equal(part[0], one.feeds["x"])
+        for one, part in zip(chosen, apart([on_host(feeds["x"])], chosen), strict=True):
+            assert np.array_equal(part[0], on_host(one.feeds["x"]))
         turns.took(chosen)
         left = [one for one in left if one not in chosen]
         served += chosen

@@ -1,0 +1,1 @@
+"""How fast networks run in the session manager: what `bench models` measures."""
