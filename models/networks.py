@@ -143,7 +143,9 @@ class Networks:
 
     def lease(self, slot: str, owner: str, priority: Priority) -> Lease:
         """Raises as `path`, and as `SessionManager.lease`."""
-        return self.manager.lease(self.path(slot), name=slot, owner=owner, priority=priority, rows=True)
+        row = self.store.catalogue.row(slot) if self.store is not None else None
+        return self.manager.lease(self.path(slot), name=slot, owner=owner, priority=priority, rows=True,
+                                  half=row is not None and row.half)
 
     def facts(self, slot: str) -> Mapping[str, Any]:
         """The numbers of a model's family in the catalogue."""

@@ -29,7 +29,7 @@ from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
 from pipeline.enlarging import enlarged_face
 from pipeline.frame import Frame
-from pipeline.gate import Guard, Refused, admit, effects_of, unspoken_of
+from pipeline.gate import Guard, admit, effects_of, unspoken_of
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
 from pipeline.pictures.preview import Encoded, encode_portrait
 from pipeline.recipe import (
@@ -44,6 +44,7 @@ from pipeline.recipe import (
     UseSource,
     make_effects,
 )
+from pipeline.refusals import Refused
 from pipeline.rendering.control import Control
 from pipeline.rendering.desk import Desk, Drawn, Estimate, FaceThere, progress_of, shown, stopper
 from pipeline.rendering.kept import KeptParts
@@ -241,7 +242,7 @@ class Engine:
                 cancelled: Callable[[], bool]) -> Rendered:
         admission = self.admit(recipe)
         if admission.looked_at and self.guard.refuses(target.frame.bgr8(), target.id):
-            raise Refused(target.name, "the picture")
+            raise _refused(target, "the picture")
         analysis = self.analyse(target, recipe.looking, progress=lambda share, stage: progress(share / 2, stage),
                                 cancelled=cancelled)
         _check_cast(recipe, target, analysis, sources, self.registry)
@@ -263,7 +264,7 @@ class Engine:
             ran += list(done.ran)
             remarks.update({n: (*remarks.get(n, ()), *found) for n, found in done.remarks.items()})
         if admission.looked_at and regions and self.guard.refuses(frame.bgr8()):
-            raise Refused(target.name, "what became of")
+            raise _refused(target, "what became of")
         progress(1.0, "swap")
         return Rendered(frame, target, recipe, _edit(ran, self.registry, admission.looked_at), tuple(regions),
                         remarks)
@@ -437,6 +438,11 @@ class Engine:
 def _check(cancelled: Callable[[], bool]) -> None:
     if cancelled():
         raise Cancelled("Stopped at your request.", remedy="Nothing was written.")
+
+
+def _refused(picture: Picture, what: str) -> Refused:
+    return Refused(picture.name, f"The content analyser refuses {what} {picture.name}.",
+                   "Choose another picture; nothing was written.")
 
 
 def _pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) -> FaceReport:

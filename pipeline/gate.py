@@ -15,48 +15,17 @@ from typing import Any
 
 from models.arrays import Pixels
 from models.catalogue import Catalogue, whole_catalogue
-from models.errors import LikenessError, ModelError
 from models.families.analyser import ContentAnalyser
 from models.networks import Models, Networks
 from models.sessions import Lease
 from models.terms import check_commercial
 from pipeline.chain import Admission, Step, is_gated, plain_steps
-from pipeline.clips.moments import clock_of
 from pipeline.recipe import Effect, Recipe, RunEffects, UseSource
+from pipeline.refusals import ConsentMissing, GateMissing
 from processors.registry import Registry
 
 STATEMENT = "The user stated that the use of this face is permitted."
 """What a recipe keeps of a consent that was given with a click or with --i-have-consent."""
-
-
-class GateMissing(ModelError):
-    """The content analyser is not there (`GATE.MISSING`)."""
-
-    code = "GATE.MISSING"
-
-
-class ConsentMissing(LikenessError, PermissionError):
-    """Nobody said that the use of a face is permitted (`CONSENT.MISSING`)."""
-
-    code = "CONSENT.MISSING"
-
-
-class Refused(LikenessError, PermissionError):
-    """The content analyser refused a picture, or frames of a clip (`GATE.REFUSED`). spans: seconds from the clip's
-    first picture, (start, stop), stop not included; none for a picture. ticks: the frames' own."""
-
-    code = "GATE.REFUSED"
-
-    def __init__(self, name: str, what: str, spans: Sequence[tuple[float, float]] = (), ticks: Sequence[int] = (),
-                 ) -> None:
-        self.spans, self.ticks = tuple(spans), tuple(ticks)
-        if spans:
-            where = ", ".join(f"{clock_of(start)} to {clock_of(stop)}" for start, stop in spans)
-            super().__init__(f"{name}: the content analyser refuses what is shown at {where}.", subject=name,
-                             remedy="Trim the clip so that it is left out (--start, --stop); nothing was written.")
-        else:
-            super().__init__(f"The content analyser refuses {what} {name}.", subject=name,
-                             remedy="Choose another picture; nothing was written.")
 
 
 def analysers(catalogue: Catalogue) -> tuple[str, ...]:

@@ -21,9 +21,10 @@ from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
-from pipeline.gate import Guard, Refused, effects_of
+from pipeline.gate import Guard, effects_of
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
+from pipeline.refusals import Refused
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
 from pipeline.rendering.doubts import Doubt, Doubtful

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from pipeline.clips.clip import Clip
+from pipeline.clips.moments import clock_of
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import read_frames
-from pipeline.gate import Guard, Refused
+from pipeline.gate import Guard
+from pipeline.refusals import Refused
 from pipeline.rendering.plan import PlannedPart
 from pipeline.tracking.cuts import CutTest, small
 
@@ -38,7 +40,10 @@ class Watch:
 
 
 def refused(clip: Clip, ticks: Sequence[int]) -> Refused:
-    return Refused(clip.name, "the clip", spans_of(clip, ticks), ticks)
+    spans = spans_of(clip, ticks)
+    where = ", ".join(f"{clock_of(start)} to {clock_of(stop)}" for start, stop in spans)
+    return Refused(clip.name, f"{clip.name}: the content analyser refuses what is shown at {where}.",
+                   "Trim the clip so that it is left out (--start, --stop); nothing was written.", spans, ticks)
 
 
 def all_refused(clip: Clip, guard: Guard, first: Refused, parts: Sequence[PlannedPart], check: Callable[[], None],

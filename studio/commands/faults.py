@@ -14,7 +14,7 @@ from typing import Any
 
 from models.errors import Cancelled, LikenessError
 from pipeline.data_folder import data_folder
-from pipeline.gate import Refused
+from pipeline.refusals import Refused
 from pipeline.rendering.doubts import Doubtful
 from pipeline.version import VERSION
 from studio.commands.terminal import Terminal

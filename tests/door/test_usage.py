@@ -39,8 +39,8 @@ def test_words_that_are_not_understood_end_with_exit_2(call: Callable[..., Call]
 @pytest.mark.parametrize(("words", "code", "remedy"), [
     (("--preset", "nicest"), "RECIPE.UNKNOWN_PRESET", "natural, sharp, fast"),
     (("--effects", "geometric,shine"), "RECIPE.UNKNOWN_PROCESSOR", "pyramid"),
-    (("--swapper", "detail"), "RECIPE.UNKNOWN_PROCESSOR", "anonymise, geometric"),
-    (("--swapper", "inswapper"), "RECIPE.UNKNOWN_PROCESSOR", "anonymise, geometric"),
+    (("--swapper", "detail"), "RECIPE.UNKNOWN_PROCESSOR", "geometric, ghost"),
+    (("--swapper", "outswapper"), "RECIPE.UNKNOWN_PROCESSOR", "geometric, ghost"),
     (("--set", "swapper.strength"), "RECIPE.PARAMETER", "swapper.strength=0.8"),
     (("--set", "swapper.strength=2"), "RECIPE.PARAMETER", ""),
     (("--set", "swapper.strength=much"), "RECIPE.PARAMETER", ""),

@@ -17,8 +17,9 @@ from models.store import Store
 from pipeline.clips.probe import open_clip
 from pipeline.clips.sound import RATE, HeardSpan
 from pipeline.engine import ClipRequest, Control, Engine
-from pipeline.gate import STATEMENT, ConsentMissing, GateMissing
+from pipeline.gate import STATEMENT
 from pipeline.recipe import Recipe, RunEffects, input_of, make_effects
+from pipeline.refusals import ConsentMissing, GateMissing
 from tests.conftest import ASTRONAUT
 from tests.door.making import face_clip
 from tests.models.families import test_dfm, test_lips

@@ -18,10 +18,11 @@ from models.sessions import Lease
 from models.twins import zero_recogniser, zero_swapper
 from pipeline.chain import NOTHING, make_steps
 from pipeline.engine import Engine, Source
-from pipeline.gate import STATEMENT, ConsentMissing, GateMissing, Refused, admit
+from pipeline.gate import STATEMENT, admit
 from pipeline.pictures import Picture
 from pipeline.pictures.xmp import read_provenance
 from pipeline.recipe import Photo, Recipe, RunEffects, SourceInput, UseSource, make_effects
+from pipeline.refusals import ConsentMissing, GateMissing, Refused
 from processors.base import Needs, Processor
 from processors.batches import PatchBatch
 from processors.context import Context

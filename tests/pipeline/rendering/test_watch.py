@@ -13,8 +13,8 @@ import pytest
 from models.arrays import Pixels
 from models.interfaces import FaceStack
 from pipeline.engine import ClipRequest, Control, Engine, Source
-from pipeline.gate import Refused
 from pipeline.recipe import Recipe, Span, input_of
+from pipeline.refusals import Refused
 from pipeline.rendering.part import Drawer
 from pipeline.rendering.watch import spans_of
 from processors.registry import Registry
