@@ -134,6 +134,24 @@ class Person(_Model):
     seen: Seconds | None = None
 
 
+class Whose(_Model):
+    """The user's word on one face: whoever's face is at (x, y) at a time is this person, from the first frame to the last
+    in which that face is followed. at: seconds; x, y: shares of the upright picture. number: the person's, 0 for nobody
+    of `people` ("this is not her"). Above whatever was found."""
+
+    at: Seconds
+    x: float = Field(ge=0, le=1)
+    y: float = Field(ge=0, le=1)
+    number: int = Field(ge=0)
+
+
+class Merged(_Model):
+    """Two of `people` who are one: whoever is found to be `number` is `into`."""
+
+    number: int = Field(ge=1)
+    into: int = Field(ge=1)
+
+
 class DrawnBox(_Model):
     """A head that the detector missed, drawn by hand: covered from the frame it was drawn on to the ends of its shot.
 
@@ -194,7 +212,8 @@ class Output(_Model):
 
 class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
-    else gets `everyone`, in clips also faces that are nobody's in `people`. trim: the span of a clip that is rendered.
+    else gets `everyone`, in clips also faces that are nobody's in `people`. merged, whose: where the user knows better who
+    is who in a clip (a person is split by `whose` with a new number in `people`). trim: the span of a clip that is rendered.
     covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass.
     consent: the statement that changing the people shown is permitted, for effects without a source that need it.
     commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`). backdrop: a
@@ -207,6 +226,8 @@ class Recipe(_Model):
     cast: dict[int, Choice] = Field(default_factory=dict)
     everyone: Choice = Keep()
     people: tuple[Person, ...] = ()
+    merged: tuple[Merged, ...] = ()
+    whose: tuple[Whose, ...] = ()
     looking: Looking = Looking()
     trim: Span = Span()
     covers: tuple[DrawnBox, ...] = ()
@@ -227,6 +248,8 @@ class Recipe(_Model):
                 raise ValueError(f"there is no source called {choice.source!r}")
         if any(number < 1 for number in self.cast):
             raise ValueError("person numbers begin at 1")
+        if {one.number for one in self.merged} & {one.into for one in self.merged}:
+            raise ValueError("somebody who is merged into another cannot be one that others are merged into")
         for segment in self.segments:
             ids = [effect.id for effect in segment.effects]
             if len(set(ids)) != len(ids):

@@ -64,7 +64,7 @@ class Ledger:
         ledger = cls(parts_folder(output))
         with in_words(output):
             ledger.folder.mkdir(exist_ok=True)
-            lock = _lock(ledger.folder / LOCK)
+            lock = lock_of(ledger.folder / LOCK)
         if lock is None:
             raise OutputError(f"{output} is being rendered by another process.", subject=str(output),
                               code="OUTPUT.BUSY", remedy="Wait for it, or choose another name.")
@@ -154,7 +154,7 @@ def in_words(path: Path) -> Iterator[None]:
                           remedy="Save to a folder that you may write to.") from error
 
 
-def _lock(path: Path) -> int | None:
+def lock_of(path: Path) -> int | None:
     """A lock that the system lets go of when the process ends, however it ends; None where somebody has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

@@ -85,7 +85,7 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
     base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe), known_by])
     parts: list[PlannedPart] = []
     for low, high, effects in _spans(recipe, clip, start, stop):
-        for part_start, part_stop in _pieces(clip, low, high):
+        for part_start, part_stop in pieces_of(clip, low, high):
             touched = _touches(recipe, effects)
             key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else []])
             parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, int(np.searchsorted(clip.pts, part_start)),
@@ -105,7 +105,8 @@ def _count(clip: Clip, start: int, stop: int) -> int:
 def _decides(recipe: Recipe) -> object:
     """All of a recipe that decides the frames of every part. Not the trim (a part has its own bounds), nor what was
     accepted, nor where files lie."""
-    data = recipe.model_dump(mode="json", include={"cast", "everyone", "people", "looking", "covers"})
+    data = recipe.model_dump(mode="json", include={"cast", "everyone", "people", "merged", "whose", "looking",
+                                                   "covers"})
     if recipe.backdrop is not None:
         data["backdrop"] = recipe.backdrop.id
     data["sources"] = [[s.name, [[p.id, p.face] for p in s.photos]] for s in recipe.sources]
@@ -146,7 +147,7 @@ def _spans(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[tuple[int,
     return [span for span in spans if _count(clip, span[0], span[1])]
 
 
-def _pieces(clip: Clip, start: int, stop: int) -> list[tuple[int, int]]:
+def pieces_of(clip: Clip, start: int, stop: int) -> list[tuple[int, int]]:
     """Cut at the first keyframe after SHORTEST frames, or after LONGEST frames anywhere; no crumbs at the end."""
     low, high = int(np.searchsorted(clip.pts, start)), int(np.searchsorted(clip.pts, stop))
     keys = np.searchsorted(clip.pts, clip.keyframes)

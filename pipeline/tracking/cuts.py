@@ -72,8 +72,13 @@ class CutTest:
         if is_plain(picture):
             return False  # a flash, a fade, black: what comes next decides
         before, self._before = self._before, picture
-        if before is None or before.shape != picture.shape:
-            return before is not None
-        if float(cv2.matchTemplate(before, picture, cv2.TM_CCOEFF_NORMED)[0, 0]) > _PLAINLY:
-            return False
-        return min(likeness(before, picture), likeness(picture, before)) < SAME
+        return before is not None and differ(before, picture)
+
+
+def differ(before: Pixels, now: Pixels) -> bool:
+    """Whether two pictures (from `small`), neither of them plain, show different things."""
+    if before.shape != now.shape:
+        return True
+    if float(cv2.matchTemplate(before, now, cv2.TM_CCOEFF_NORMED)[0, 0]) > _PLAINLY:
+        return False
+    return min(likeness(before, now), likeness(now, before)) < SAME

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Pixels, Points
 from models.face import Face
@@ -54,12 +55,29 @@ _ONE_FACE, _MEETING = 0.45, 0.12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What a frame told of one face, before it was fused; pixels of the frame. start: (68, 2) where its points were in
+    the neighbouring frame, as far as was known. flow: where those went; good: which of them were truly followed.
+    share: how many were. read: (68, 2) as the landmarker reads them here. spread: of these. alike: correlation of the
+    face with itself in the neighbouring frame. None of flow, good and alike means anything where share is 0."""
+
+    read: Points
+    spread: float
+    start: Points
+    flow: Points
+    good: NDArray[np.bool_]
+    share: float
+    alike: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FollowedFace:
     """face: number is the person's, 0 nobody known; its embedding is the track's mean, None where nobody asked.
     track: number of the track, from 1 in each follower. held: the points are carried on from where they were, because
     what is read now is not to be believed. sure: the points are. known: distance to the person's descriptor; other: to
     the nearest other person's (both infinite where there is none). seen: the detector saw it in this very frame.
-    firm: in this frame its points could be followed, and read anew where they went."""
+    firm: in this frame its points could be followed, and read anew where they went. reading: what that was; None in the
+    track's first frame."""
 
     face: Face
     track: int
@@ -70,15 +88,18 @@ class FollowedFace:
     other: float = float("inf")
     seen: bool = False
     firm: bool = True
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """cut: this frame begins a shot. faces: from left to right. looked: the detector looked over the whole frame."""
+    """cut: this frame begins a shot. faces: from left to right. looked: the detector looked over the whole frame. waiting:
+    faces that are not believed yet, of which a later frame may tell that they are."""
 
     cut: bool
     faces: tuple[FollowedFace, ...]
     looked: bool = False
+    waiting: tuple[FollowedFace, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -100,28 +121,37 @@ class _Track:
     meeting: bool = False
     best: float = field(default=0.0)
     drift: Points = field(default_factory=lambda: np.zeros((68, 2)))
+    reading: Reading | None = None
 
 
 class Follower:
     """Follows the faces of a run of frames; see the module. One follower for one thread."""
 
     def __init__(self, stack: FaceStack, *, people: Sequence[Person], search: Search, rate: Fraction, embed: bool,
-                 lone: bool = False) -> None:
+                 lone: bool = False, look: Look | None = None) -> None:
         """people: whom to know again, by descriptors of the stack's recogniser. rate: frames a second. embed: whether
         descriptors are taken at all; without, every number is 0. lone: a single frame is looked at, so that unsure
-        points must do for a descriptor: no later frame will have better ones."""
+        points must do for a descriptor: no later frame will have better ones. look: when the detector looks, where that
+        is not by the usual schedule."""
         self._stack, self._people, self._embed, self._lone = stack, people, embed, lone
-        self._look = Look(search, float(rate))
+        self._look = look or Look(search, float(rate))
         self._rate = max(float(rate), 1.0)
         self._cuts = CutTest()
         self._before: Pixels | None = None
         self._tracks: list[_Track] = []
         self._made = 0
 
-    def step(self, frame: Looked) -> Followed:
-        """The faces of the next frame. Frames must come in order, without gaps."""
+    @property
+    def alive(self) -> frozenset[int]:
+        """Numbers of the tracks that go on."""
+        return frozenset(track.number for track in self._tracks)
+
+    def step(self, frame: Looked, cut: bool | None = None) -> Followed:
+        """The faces of the next frame. Frames must come in order, without gaps. cut: whether it begins a shot, where that
+        is known already."""
         grey = frame.grey8()
-        cut = self._cuts.step(small(grey))
+        if cut is None:
+            cut = self._cuts.step(small(grey))
         began = self._before is None or cut or self._before.shape != grey.shape
         if began:
             self._tracks = []
@@ -142,7 +172,8 @@ class Follower:
         self._before = grey
         faces = sorted((self._said(track) for track in self._tracks if _believed(track) and not self._covered(track)),
                        key=lambda followed: followed.face.centre)
-        return Followed(cut, tuple(faces), kind == "full")
+        waiting = tuple(self._said(track) for track in self._tracks if not _believed(track))
+        return Followed(cut, tuple(faces), kind == "full", waiting)
 
     def _carry(self, track: _Track, before: Pixels, grey: Pixels) -> bool:
         """Brings a track's points into this frame. False where there is nothing of it left to follow."""
@@ -150,7 +181,7 @@ class Follower:
         view = view_of(before, grey, track.face.points, size)
         if view is None or size < 4:
             return False
-        track.face, track.held, firm = _fused(self._stack, view, track)
+        track.face, track.held, firm, track.reading = _fused(self._stack, view, track)
         track.seen = False
         track.unseen += 1
         track.strayed = 0 if firm else track.strayed + 1
@@ -231,11 +262,11 @@ class Follower:
 
     def _said(self, track: _Track) -> FollowedFace:
         sure = track.face.spread <= UNSURE and not track.held
-        remarks = () if sure else (_held_remark() if track.held else _unsure_remark(track.face.spread),)
+        remarks = () if sure else (held_remark() if track.held else unsure_remark(track.face.spread),)
         identity = track.identity
         face = replace(track.face, number=identity.number, embedding=identity.mean)
         return FollowedFace(face, track.number, track.held, sure, remarks, identity.nearest, identity.other, track.seen,
-                            track.strayed == 0)
+                            track.strayed == 0, track.reading)
 
 
 def _believed(track: _Track) -> bool:
@@ -249,9 +280,20 @@ def _sighted(track: _Track, score: float) -> None:
     track.sightings += score >= 0
 
 
-def _fused(stack: FaceStack, view: View, track: _Track) -> tuple[Face, bool, bool]:
+def carried(stack: FaceStack, before: Pixels, now: Pixels, face: Face) -> tuple[Face, Reading] | None:
+    """A face of one grey picture in its neighbour, with nothing known but where it was; None where it went, or where
+    what is read there is no face. Pictures and points in the same pixels."""
+    size = face.eye_distance
+    view = view_of(before, now, face.points, size) if size >= 4 else None
+    if view is None:
+        return None
+    found, held, firm, reading = _fused(stack, view, _Track(0, face, Identity()))
+    return (found, reading) if firm and not held else None
+
+
+def _fused(stack: FaceStack, view: View, track: _Track) -> tuple[Face, bool, bool, Reading]:
     """The face in the newer picture of the view: newly read points, drawn to where the old ones went. And whether the
-    new ones were not to be believed, and whether both agree that there is a face."""
+    new ones were not to be believed, whether both agree that there is a face, and what they were."""
     face = track.face
     size = face.eye_distance * view.scale
     known = transform(face.points, view.to_view)
@@ -260,7 +302,8 @@ def _fused(stack: FaceStack, view: View, track: _Track) -> tuple[Face, bool, boo
     read, = stack.landmarker.follow(view.now, [start])
     away = np.hypot(*(read.points - flow.points).T) / max(size, 1.0)
     held = read.spread > HOLD and flow.share >= _FOLLOWED
-    track.doubted |= alike(view.before, known, view.now, flow.points) < _ALIKE
+    same = alike(view.before, known, view.now, flow.points)
+    track.doubted |= same < _ALIKE
     firm = flow.share >= _FOLLOWED and not track.doubted and (not track.missed if held else
                                                               float(np.median(away)) < _NEAR)
     if flow.share == 0:
@@ -272,14 +315,17 @@ def _fused(stack: FaceStack, view: View, track: _Track) -> tuple[Face, bool, boo
         track.drift += _LASTING * ((read.points - flow.points) / max(size, 1.0) - track.drift)
         gain = np.clip(_GAIN * np.hypot(*track.drift.T) / _FAR, _GAIN / 2, 1)[:, None]
         points = flow.points + gain * (read.points - flow.points)
-    return replace(read, points=transform(points, view.to_frame), box=moved_box(read.box, view.to_frame)), held, firm
+    reading = Reading(transform(read.points, view.to_frame), read.spread, face.points,
+                      transform(flow.points, view.to_frame), flow.good, flow.share, same)
+    return (replace(read, points=transform(points, view.to_frame), box=moved_box(read.box, view.to_frame)), held, firm,
+            reading)
 
 
-def _held_remark() -> Remark:
+def held_remark() -> Remark:
     return Remark("TRACK.HELD", "The points are not to be trusted here (blur, turn or something in front); the face "
                                 "goes on from where it was.")
 
 
-def _unsure_remark(spread: float) -> Remark:
+def unsure_remark(spread: float) -> Remark:
     return Remark("FACE.UNSURE", "The points round the mouth are unsure (blurred, covered or unusual).",
                   {"spread": round(spread, 4)})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.arrays import Embedding
+from models.arrays import Embedding, Pixels
 from models.face import Face
 from models.interfaces import FaceStack, Recogniser
 from pipeline.recipe import Person
@@ -22,6 +22,12 @@ _HYSTERESIS = 1 / 12
 
 def descriptor_of(stack: FaceStack, frame: Looked, face: Face) -> Embedding:
     """The descriptor of one face of a frame: only the pixels round it are fetched."""
+    found, = stack.recogniser.embed(*portrait_of(frame, face))
+    return found
+
+
+def portrait_of(frame: Looked, face: Face) -> tuple[Pixels, list[Face]]:
+    """What a recogniser needs of one face of a frame: BGR uint8 pixels round it, and the face in them."""
     margin = 0.8 * max(np.ptp(face.points[:, 0]), np.ptp(face.points[:, 1])) + 2
     low = np.floor(face.points.min(axis=0) - margin).astype(int)
     high = np.ceil(face.points.max(axis=0) + margin).astype(int) + 1
@@ -30,9 +36,7 @@ def descriptor_of(stack: FaceStack, frame: Looked, face: Face) -> Embedding:
     pixels = frame.region(Rect(x0, y0, x1, y1))
     if pixels.dtype != np.uint8:
         pixels = np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
-    shifted = Face(face.box, face.score, face.points - [x0, y0], face.spread, turn=face.turn)
-    found, = stack.recogniser.embed(pixels, [shifted])
-    return found
+    return pixels, [Face(face.box, face.score, face.points - [x0, y0], face.spread, turn=face.turn)]
 
 
 class Identity:

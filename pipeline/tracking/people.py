@@ -166,10 +166,16 @@ def _finds(clip: Clip, stack: FaceStack, looking: Looking, start: int, stop: int
 
 def _find(face: Face, grey: Pixels, ticks: int) -> Find:
     pose = fit_pose(face.points)
+    return Find(face, ticks, clearness(face, grey), pose.yaw, pose.pitch)
+
+
+def clearness(face: Face, grey: Pixels) -> float:
+    """How well a face shows who it is, 0..1. grey: the picture that it is in."""
+    pose = fit_pose(face.points)
     large = min(face.eye_distance, _LARGE) / _LARGE
     frontal = max(np.cos(np.radians(pose.yaw)) * np.cos(np.radians(pose.pitch)), 0.0) ** 2
     sure = 1 / (1 + (face.spread / _SPREAD) ** 2)
-    return Find(face, ticks, float(large * frontal * sure * _sharpness(grey, face)), pose.yaw, pose.pitch)
+    return float(large * frontal * sure * _sharpness(grey, face))
 
 
 def _sharpness(grey: Pixels, face: Face) -> float:
