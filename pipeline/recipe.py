@@ -135,9 +135,9 @@ class Person(_Model):
 
 
 class Whose(_Model):
-    """The user's word on one face: whoever's face is at (x, y) at a time is this person, from the first frame to the last
-    in which that face is followed. at: seconds; x, y: shares of the upright picture. number: the person's, 0 for nobody
-    of `people` ("this is not her"). Above whatever was found."""
+    """The user's word on one face: whoever's face is at (x, y) at a time is this person, from the first frame to the
+    last in which that face is followed. at: seconds; x, y: shares of the upright picture. number: the person's, 0 for
+    nobody of `people` ("this is not her"). Above whatever was found."""
 
     at: Seconds
     x: float = Field(ge=0, le=1)
@@ -212,12 +212,12 @@ class Output(_Model):
 
 class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
-    else gets `everyone`, in clips also faces that are nobody's in `people`. merged, whose: where the user knows better who
-    is who in a clip (a person is split by `whose` with a new number in `people`). trim: the span of a clip that is rendered.
-    covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked at and let pass.
-    consent: the statement that changing the people shown is permitted, for effects without a source that need it.
-    commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`). backdrop: a
-    picture or clip that lies behind people, for effects that lay them before it."""
+    else gets `everyone`, in clips also faces that are nobody's in `people`. merged, whose: where the user knows
+    better who is who in a clip (a person is split by `whose` with a new number in `people`). trim: the span of a clip
+    that is rendered. covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked
+    at and let pass. consent: the statement that changing the people shown is permitted, for effects without a source
+    that need it. commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`).
+    backdrop: a picture or clip that lies behind people, for effects that lay them before it."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""

@@ -61,8 +61,8 @@ def _put(file: BinaryIO, kind: bytes, payload: bytes) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Read:
-    """What stands in a file. head: None where it is no analysis. spans: without their points, which lie at `places`. end:
-    what `DONE` says, None while it goes on. length: bytes that count; what is behind was torn."""
+    """What stands in a file. head: None where it is no analysis. spans: without their points, which lie at `places`.
+    end: what `DONE` says, None while it goes on. length: bytes that count; what is behind was torn."""
 
     head: dict[str, Any] | None
     spans: tuple[Found, ...]
@@ -192,8 +192,8 @@ def _with_points(piece: Piece, data: Mapping[str, NDArray[Any]], number: int) ->
     centre = box[:, :2] + middle
     boxes = np.column_stack([centre - box[:, 2:] / 2, centre + box[:, 2:] / 2])
     flags, turns = data[f"f{number}"]
-    return Piece(piece.first, flat.reshape(len(flat), 68, 2), boxes, data[f"s{number}"].astype(np.float64), flags, turns,
-                 piece.score, piece.glimpses)
+    return Piece(piece.first, flat.reshape(len(flat), 68, 2), boxes, data[f"s{number}"].astype(np.float64), flags,
+                 turns, piece.score, piece.glimpses)
 
 
 def _frame_of(flat: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,8 +11,8 @@ from models.arrays import Embedding
 from models.face import Box
 
 SEEN, HELD, FILLED = 1, 2, 4
-"""Of a face in a frame: the detector saw it there; its points are carried on because what is read is not to be believed;
-nothing was read at all, and it lies between what was before and behind."""
+"""Of a face in a frame: the detector saw it there; its points are carried on because what is read is not to be
+believed; nothing was read at all, and it lies between what was before and behind."""
 
 UNKNOWN = 9.0
 """The spread of points that nobody read."""
@@ -30,9 +30,9 @@ class Glimpse:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """One face through consecutive frames of one span. first: number of the first frame. points: (n, 68, 2) pixels of the
-    upright frame. boxes: (n, 4), as `Box`. spread: (n,), UNKNOWN where nothing was read. flags: (n,), SEEN, HELD, FILLED.
-    turns: (n,), quarter turns. score: the detector's best. glimpses: best first."""
+    """One face through consecutive frames of one span. first: number of the first frame. points: (n, 68, 2) pixels of
+    the upright frame. boxes: (n, 4), as `Box`. spread: (n,), UNKNOWN where nothing was read. flags: (n,), SEEN, HELD,
+    FILLED. turns: (n,), quarter turns. score: the detector's best. glimpses: best first."""
 
     first: int
     points: NDArray[np.float64]

@@ -125,7 +125,8 @@ class Known:
 
     def decided(self, people: Sequence[Person], whose: Sequence[Whose] = (), merged: Sequence[Merged] = ()) -> Decided:
         """The same with whose each track is. people: of another recogniser they are nobody."""
-        known = {person.number: np.array(person.descriptor) for person in people if person.recogniser == self._recogniser}
+        known = {person.number: np.array(person.descriptor) for person in people
+                 if person.recogniser == self._recogniser}
         numbers = numbers_of(self.clusters, self.tracks, known, self._same)
         into = {one.number: one.into for one in merged}
         numbers = {track: into.get(number, number) for track, number in numbers.items()}

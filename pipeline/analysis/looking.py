@@ -1,4 +1,4 @@
-"""One pass over consecutive frames of a clip: every face read in every frame, forwards and, where it was found late, back.
+"""One pass over consecutive frames of a clip: every face read in every frame, also in those before it was found.
 
 The causal follower does the first part (finding, following, confirming, parting); this keeps what it reads, goes back
 from where a face was first found, closes gaps from both sides, and steadies it all with both sides known.
@@ -7,12 +7,14 @@ from where a face was first found, closes gaps from both sides, and steadies it 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import Pixels, Points
 from models.face import Box, Face
@@ -22,7 +24,7 @@ from pipeline.analysis.found import FILLED, HELD, SEEN, UNKNOWN, Found, Glimpse,
 from pipeline.analysis.shots import Shots, Told
 from pipeline.analysis.smoothing import Run, steadied
 from pipeline.tracking.flow import moved_box, scaling
-from pipeline.tracking.follow import HOLD, UNSURE, FollowedFace, Follower, Reading, carried
+from pipeline.tracking.follow import HOLD, FollowedFace, Follower, Reading, carried
 from pipeline.tracking.frames import Looked
 from pipeline.tracking.identity import portrait_of
 from pipeline.tracking.looks import Kind, Look
@@ -32,23 +34,24 @@ BEFORE, BEHIND = 24, 16
 """Frames before and behind a span that are looked at with it: its first and last points are then as steady as the rest
 (a reading counts for about ten frames on either side)."""
 
-_BACK = 16
-"""Frames that a face is followed back from where it was found: as many as lie between two looks at the whole frame."""
+_BACK = 24
+"""Frames that a face is followed back from where it was found: more than lie between two looks at the whole frame,
+because the detector overlooks a face now and then."""
 _GREY = 1920  # pixels across that they are kept at: at 4K a quarter of the memory, and faces are larger there
 _GAP = 0.3  # seconds without a face that are bridged within a shot
 _NEAR = 0.8  # how far it may have gone meanwhile, in widths of its box
 _ONE_HEAD = 0.45  # overlap of two boxes that lie on one head
 _GLIMPSES = 3
 _APART = 0.4  # seconds between two glimpses: neighbours say the same
-# Motion of a face from look to look, in widths of its box: the detector looks twice as often above the first, half as
-# often below the second. Following alone keeps a face that moves by a tenth of itself a frame.
-_FAST, _SLOW = 0.04, 0.004
+# Motion of a face from frame to frame, in widths of its box, above which the detector looks twice as often. Following
+# alone keeps a face that moves by a tenth of itself.
+_FAST = 0.04
 
 
 @dataclass(slots=True, eq=False)
 class _Seen:
-    """One face in one frame. before, ahead: what the frame told, read from the frame before or, on the way back, from the
-    one behind."""
+    """One face in one frame. before, ahead: what the frame told, read from the frame before or, on the way back, from
+    the one behind."""
 
     frame: int
     face: Face
@@ -91,19 +94,19 @@ class _Track:
 
 
 class AdaptiveLook(Look):
-    """Looks as often as faces move: see `note`."""
+    """Looks twice as often where a face moves fast, and half as often where nothing in the picture does."""
 
     def __init__(self, search: Search, rate: float) -> None:
         super().__init__(search, rate)
         self._usual = self.every
-        self._due = 0
 
-    def note(self, moved: float) -> None:
-        """moved: how far the fastest face went from the last frame to this, in widths of its box."""
+    def note(self, moved: float, still: bool) -> None:
+        """moved: how far the fastest face went from the last frame to this, in widths of its box. still: nothing
+        moved."""
         if moved > _FAST:
             self.every = max(self._usual // 2, 1)
         else:
-            self.every = self._usual * 2 if moved < _SLOW else self._usual
+            self.every = self._usual * 2 if still else self._usual
 
     def due(self, index: int, began: bool) -> Kind | None:
         if began or index % (self._usual * 3) == 0:
@@ -168,7 +171,7 @@ class Pass:
                 self._back(one.track, track)
             if one.seen and one.sure:
                 self._sight(track, frame, one)
-        self._look.note(moved)
+        self._look.note(moved, told.still)
 
     def _previous(self) -> int:
         """The frame before the newest one that was looked at."""
@@ -195,7 +198,7 @@ class Pass:
             track.seen.insert(0, _Seen(index, face, False, True, False, ahead=full))
 
     def _lies_on(self, track: _Track, frame: int, box: Box) -> bool:
-        return any(one.frame == frame and one.face.box.overlap(box) > _ONE_HEAD for one in reversed(track.seen[-2 * _BACK:]))
+        return any(one.frame == frame and one.face.box.overlap(box) > _ONE_HEAD for one in track.seen[-2 * _BACK:])
 
     def _sight(self, track: _Track, frame: Looked, one: FollowedFace) -> None:
         clear = clearness(one.face, frame.grey8())
@@ -213,7 +216,8 @@ class Pass:
 
     def found(self, first: int, last: int) -> Found:
         """What the frames first..last show; those before BEFORE frames ahead of the next span are forgotten."""
-        pieces = [piece for run in self._joined(first - BEFORE, last + BEHIND) for piece in self._pieces(run, first, last)]
+        ways = self._joined(first - BEFORE, last + BEHIND)
+        pieces = [piece for way in ways for piece in self._pieces(way, first, last)]
         made = Found(first, last, tuple(c for c in self._cuts if first <= c <= last),
                      tuple(f for f in self._flashes if first <= f <= last),
                      tuple(sorted(pieces, key=lambda piece: (piece.first, float(piece.boxes[0, 0])))))
@@ -229,10 +233,10 @@ class Pass:
                 del self._tracks[number]
 
     def _joined(self, low: int, high: int) -> list[tuple[list[_Track], list[list[_Seen]]]]:
-        """Tracks of one head together, and the stretches in which they were seen, gaps between them. A head that was lost
-        and is found again near there soon after is the same, unless a recogniser says otherwise."""
+        """Tracks of one head together, and the stretches in which they were seen, gaps between them. A head that was
+        lost and is found again near there soon after is the same, unless a recogniser says otherwise."""
         ways: list[tuple[list[_Track], list[list[_Seen]]]] = []
-        tracks = sorted((t for t in self._tracks.values() if t.believed), key=lambda t: t.seen[0].frame if t.seen else 0)
+        tracks = sorted((t for t in self._tracks.values() if t.believed and t.seen), key=lambda t: t.seen[0].frame)
         for track in tracks:
             seen = [one for one in track.seen if low <= one.frame <= high]
             while seen and not seen[-1].firm:
@@ -295,8 +299,6 @@ class Pass:
 
 def _kept(grey: Pixels, shrink: float) -> Pixels:
     """A copy of a picture for the way back: a decoder may use its memory again."""
-    import cv2
-
     if shrink == 1.0:
         return grey.copy()
     return np.asarray(cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
@@ -334,7 +336,7 @@ def _run_of(stretch: list[_Seen]) -> Run:
                np.array([max(one.face.eye_distance, 1.0) for one in stretch]))
 
 
-def _box_for(points: Points, one: _Seen) -> np.ndarray:
+def _box_for(points: Points, one: _Seen) -> NDArray[np.float64]:
     """The face's box, moved as its points were."""
     matrix = similarity(one.face.points, points)
     (x, y), = transform(np.array([[(one.face.box.x0 + one.face.box.x1) / 2, (one.face.box.y0 + one.face.box.y1) / 2]]),
@@ -343,6 +345,3 @@ def _box_for(points: Points, one: _Seen) -> np.ndarray:
     wide, tall = one.face.box.width * scale / 2, one.face.box.height * scale / 2
     return np.array([x - wide, y - tall, x + wide, y + tall])
 
-
-Check = Callable[[], None]
-__all__ = ["BEFORE", "BEHIND", "UNSURE", "Pass"]

@@ -19,8 +19,9 @@ _SURE, _FEW = 0.25, 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """A head through one shot. pieces: (span, piece) numbers in order of time. first, last: frames. frames: how many show
-    it. glimpses: best first. descriptor: their mean, the clearer ones counting for more; None where nothing was clear."""
+    """A head through one shot. pieces: (span, piece) numbers in order of time. first, last: frames. frames: how many
+    show it. glimpses: best first. descriptor: their mean, the clearer ones counting for more; None where nothing was
+    clear."""
 
     number: int
     pieces: tuple[tuple[int, int], ...]
@@ -106,8 +107,8 @@ def _mean(glimpses: Sequence[Glimpse]) -> Embedding:
 
 
 def clusters_of(tracks: Sequence[Track], same: float) -> tuple[Cluster, ...]:
-    """People, in order of appearance. The two nearest are joined while they are nearer than `same`; tracks that are there
-    at one time are never one person. same: the recogniser's threshold."""
+    """People, in order of appearance. The two nearest are joined while they are nearer than `same`; tracks that are
+    there at one time are never one person. same: the recogniser's threshold."""
     real = [track for track in tracks if track.descriptor is not None
             and (track.score >= _SURE or track.frames >= _FEW)]
     if not real:
@@ -159,10 +160,7 @@ def numbers_of(clusters: Sequence[Cluster], tracks: Sequence[Track], people: Map
         near = [number for number, distance in away.items() if distance < same]
         for track in cluster.tracks:
             grouped.add(track.number)
-            if len(near) > 1:
-                found = _nearest(track, people, same)
-            else:
-                found = near[0] if near else None
+            found = _nearest(track, people, same) if len(near) > 1 else near[0] if near else None
             if found is not None:
                 numbers[track.number] = found
     for track in tracks:

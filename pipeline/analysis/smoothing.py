@@ -7,9 +7,9 @@ are the solution of one least-squares problem over all frames of the track's pie
     sum of w * |x[t] - read[t]|^2  +  sum of v * |x[t + 1] - x[t] - step[t]|^2
 
 No position is ever averaged with another frame's: only what is read is, brought there by the motion that was seen. So a
-frame that repeats the one before stays as it was, and a turn is not cut short. Where a part of the face is read far from
-where its motion brings it, and for longer than noise can, the reading is believed (a blink, a word), and the step to it
-is not.
+frame that repeats the one before stays as it was, and a turn is not cut short. Where a part of the face is read far
+from where its motion brings it, and for longer than noise can, the reading is believed (a blink, a word), and the
+step to it is not.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from models.face import BROW_LEFT, BROW_RIGHT, EYE_LEFT, EYE_RIGHT, JAW, MOUTH_I
 
 Floats = NDArray[np.float64]
 
-# All of this was measured on the moved astronaut and Grace Hopper (75 frames, 12 px, 4 degrees, 4 %, noise 2.5; the same
-# turned by 25 degrees; 40 px and 10 degrees within 18 frames). In shares of the eye distance:
+# All of this was measured on the moved astronaut and Grace Hopper (75 frames, 12 px, 4 degrees, 4 %, noise 2.5; the
+# same turned by 25 degrees; 40 px and 10 degrees within 18 frames). In shares of the eye distance:
 # - dlib's readings scatter by .0025 (astronaut) and .0074 (Hopper, spectacles); Lucas-Kanade's steps by .0005.
 # - weight of a step against a reading that scatters by _NOISE: with 30 to 100 the first clip's error is least, with 300
 #   and more the second's; it grows with the square of the readings' scatter, as in any least squares. With all of this
@@ -32,8 +32,8 @@ Floats = NDArray[np.float64]
 #   1.23 (1.03 and 1.39).
 _NOISE, _STEP = 0.0025, 50.0
 _LEAST_NOISE, _MOST_NOISE = 0.001, 0.012
-# - steps of a frame that goes by this share are half as sure (at .2 a frame their errors are ten times as large, and all
-#   of one sign).
+# - steps of a frame that goes by this share are half as sure (at .2 a frame their errors are ten times as large, and
+#   all of one sign).
 _FAR = 0.1
 # - what a step does beside the affine motion of the whole face is noise below these: what lasts (mean of nine frames),
 #   what does not. An affine motion has a fifth of the noise of a point's own; a head that turns, or speaks, shows more.
@@ -137,8 +137,9 @@ def _mean(values: Floats, reach: int) -> Floats:
 
 
 def _scatter(off: Floats) -> Floats:
-    """(68,): how far readings of each part of the face scatter, as a share of the eye distance, in three frames of four.
-    off: (n, 68, 2). Third differences: noise is 20 times as strong in them, a word that is spoken hardly shows."""
+    """(68,): how far readings of each part of the face scatter, as a share of the eye distance, in three frames of
+    four. off: (n, 68, 2). Third differences: noise is 20 times as strong in them, a word that is spoken hardly
+    shows."""
     scatter = np.full(68, _NOISE)
     if len(off) < 8:
         return scatter

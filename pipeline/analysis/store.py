@@ -80,8 +80,8 @@ class Analyses:
                     return known
         return None
 
-    def analyse(self, clip: Clip, stack: FaceStack, looking: Looking, wanted: Wanted = EVERYTHING, *, tell: Tell = _silent,
-                check: Callable[[], None] = _go_on) -> Known:
+    def analyse(self, clip: Clip, stack: FaceStack, looking: Looking, wanted: Wanted = EVERYTHING, *,
+                tell: Tell = _silent, check: Callable[[], None] = _go_on) -> Known:
         """The analysis, with what was wanted of it. check: called before each frame; it raises to stop, and what is
         known by then is kept. Where the clip is damaged, it is known up to there.
 
@@ -114,9 +114,9 @@ class Analyses:
             if not file.tell():
                 blocks.begin(file, _head(clip, stack, looking))
             for run in _runs([n for n in numbers if spans[n][0] not in done]):
+                count = _Count(tell, known, total)
                 try:
-                    for found in _looked(clip, stack, looking, [spans[n] for n in run],
-                                         lambda at, known=known: tell(min(known + at, total), total), check):  # type: ignore[misc]
+                    for found in _looked(clip, stack, looking, [spans[n] for n in run], count, check):
                         blocks.put_span(file, found)
                         _settle(file)
                         done.add(found.first)
@@ -141,6 +141,18 @@ class Analyses:
                 total += one.stat().st_size
                 if total > self._budget and one.stem != kept.stem:
                     one.unlink()
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Tells how many frames are known, from how many were before this run."""
+
+    tell: Tell
+    before: int
+    total: int
+
+    def __call__(self, done: int) -> None:
+        self.tell(min(self.before + max(done, 0), self.total), self.total)
 
 
 def key_of(clip: Clip, stack: FaceStack, looking: Looking) -> str:
@@ -219,8 +231,8 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
     return runs
 
 
-def _looked(clip: Clip, stack: FaceStack, looking: Looking, spans: Sequence[tuple[int, int]], tell: Callable[[int], None],
-            check: Callable[[], None]) -> Generator[blocks.Found, None, None]:
+def _looked(clip: Clip, stack: FaceStack, looking: Looking, spans: Sequence[tuple[int, int]],
+            count: _Count, check: Callable[[], None]) -> Generator[blocks.Found, None, None]:
     """What is found in consecutive spans, each as soon as it is known. Raises MediaDamaged after the last good frame's
     span was given."""
     first, last = max(spans[0][0] - BEFORE, 0), min(spans[-1][1] + BEHIND + FLASH, len(clip.pts) - 1)
@@ -234,7 +246,7 @@ def _looked(clip: Clip, stack: FaceStack, looking: Looking, spans: Sequence[tupl
             for frame in frames:
                 check()
                 looking_for.step(frame)
-                tell(max(min(frame.index, waiting[0][1]) + 1 - waiting[0][0], 0) if waiting else 0)
+                count(frame.index + 1 - spans[0][0])
                 while waiting and looking_for.reached >= waiting[0][1] + BEHIND:
                     yield looking_for.found(*waiting.pop(0))
         except MediaDamaged as error:

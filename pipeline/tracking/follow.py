@@ -93,8 +93,8 @@ class FollowedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """cut: this frame begins a shot. faces: from left to right. looked: the detector looked over the whole frame. waiting:
-    faces that are not believed yet, of which a later frame may tell that they are."""
+    """cut: this frame begins a shot. faces: from left to right. looked: the detector looked over the whole frame.
+    waiting: faces that are not believed yet, of which a later frame may tell that they are."""
 
     cut: bool
     faces: tuple[FollowedFace, ...]
@@ -147,8 +147,8 @@ class Follower:
         return frozenset(track.number for track in self._tracks)
 
     def step(self, frame: Looked, cut: bool | None = None) -> Followed:
-        """The faces of the next frame. Frames must come in order, without gaps. cut: whether it begins a shot, where that
-        is known already."""
+        """The faces of the next frame. Frames must come in order, without gaps. cut: whether it begins a shot, where
+        that is known already."""
         grey = frame.grey8()
         if cut is None:
             cut = self._cuts.step(small(grey))
