@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+ANALYSES = "analyses"
+"""Its folder of who is where in clips."""
+
 VARIABLE = "LIKENESS_DATA_DIR"
 
 

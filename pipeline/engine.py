@@ -22,6 +22,8 @@ from models.networks import Networks
 from models.sessions import DeviceLost, Priority
 from models.stacks import stack_of
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
+from pipeline.analysis.known import Decided, Known
+from pipeline.analysis.store import EVERYTHING, Analyses, Wanted
 from pipeline.backdrop import Backdrop, open_backdrop
 from pipeline.chain import Admission, FaceJob, Step, Supplies, make_steps, run_chain
 from pipeline.clips.clip import Clip
@@ -45,6 +47,7 @@ from pipeline.recipe import (
     make_effects,
 )
 from pipeline.refusals import Refused
+from pipeline.rendering.analysing import analyse
 from pipeline.rendering.control import Control
 from pipeline.rendering.desk import Desk, Drawn, Estimate, FaceThere, progress_of, shown, stopper
 from pipeline.rendering.kept import KeptParts
@@ -133,6 +136,9 @@ class _Kept:
             return kept
 
 
+_AT_ONCE = Control()
+
+
 def _silent(_share: float, _stage: str) -> None:
     return None
 
@@ -146,10 +152,12 @@ class Engine:
     holds nothing of any one user's project."""
 
     def __init__(self, *, registry: Registry | None = None, faces: FaceStack | None = None,
-                 networks: Networks | None = None) -> None:
+                 networks: Networks | None = None, analyses: Analyses | None = None) -> None:
+        """analyses: where it is kept who is where in clips; without, faces are followed as they are drawn."""
         self.registry = registry or load_registry()
         self.networks = networks or Networks()
         self._given = faces
+        self.analyses = analyses
         self._found: tuple[tuple[int, bool], dict[str, FaceStack]] | None = None
         self._finding = threading.Lock()
         self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
@@ -336,6 +344,35 @@ class Engine:
                                 progress=lambda share: progress(share, "look"), check=stopper(cancelled))
 
         return self._people.get((clip.id, looking, trim, faces.name), look)
+
+    def analyse_clip(self, clip: Clip, looking: Looking = Looking(), control: Control = _AT_ONCE,
+                     wanted: Wanted = EVERYTHING) -> Known:
+        """Who is where in every frame of a clip; made where it is not there yet. Raises Cancelled, and what is known by
+        then stays; OutputError where it cannot be kept; what reading the clip raises. Needs `analyses`."""
+        assert self.analyses is not None
+        while True:
+            try:
+                return analyse(self.analyses, clip, self.faces, looking, wanted, control)
+            except DeviceLost:
+                if not self.models.elsewhere():
+                    raise
+                self.networks.forget()
+
+    def known(self, clip: Clip, looking: Looking = Looking(), people: Sequence[Person] = ()) -> Known | None:
+        """What is known of it already."""
+        return None if self.analyses is None else self.analyses.known(clip, self.faces_for(people), looking)
+
+    def decided(self, recipe: Recipe, clip: Clip) -> Decided | None:
+        """The same, with whose each face is by a recipe."""
+        known = self.known(clip, recipe.looking, recipe.people)
+        return None if known is None else known.decided(recipe.people, recipe.whose, recipe.merged)
+
+    def people_of(self, clip: Clip, looking: Looking, trim: Span, control: Control) -> tuple[PersonFound, ...]:
+        """Who is in a clip, by the numbers that everybody uses: of the whole clip's analysis where analyses are kept,
+        else of frames all over the span."""
+        if self.analyses is not None:
+            return self.analyse_clip(clip, looking, control).people()
+        return self.look_through(clip, looking, trim, cancelled=control.cancelled)
 
     def portrait(self, clip: Clip, found: PersonFound) -> Encoded:
         """A person's clearest frame, cut round the face."""

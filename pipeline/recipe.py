@@ -266,7 +266,9 @@ class Recipe(_Model):
         return self.model_copy(update={"segments": (first, *self.segments[1:])})
 
     def choice_for(self, number: int) -> Keep | UseSource | RunEffects | Anonymise:
-        return self.cast.get(number, self.everyone)
+        """What happens to whoever has this number, or is somebody else's by `merged`."""
+        into = next((one.into for one in self.merged if one.number == number), number)
+        return self.cast.get(into, self.everyone)
 
     def to_json(self) -> str:
         """Indented, keys in the schema's order, people in the order of their numbers."""

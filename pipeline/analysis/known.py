@@ -165,7 +165,8 @@ class Known:
             if number in self._with_points:
                 self._with_points.move_to_end(number)
                 return self._with_points[number]
-        found = read_points(self._path, self._places[number], self.spans[number])
+        path = self._path if self._path.exists() else self._path.with_suffix(".faces")  # it was made whole meanwhile
+        found = read_points(path, self._places[number], self.spans[number])
         with self._lock:
             self._with_points[number] = found
             while len(self._with_points) > _OPEN:

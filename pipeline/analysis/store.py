@@ -6,7 +6,9 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,9 @@ ANALYSER = 1
 
 BUDGET = 2 << 30
 """Bytes. An hour of two faces is about 40 MB; what was used longest ago goes first."""
+
+_OPEN = 8
+"""Analyses that are kept read: of an hour's clip a few megabytes each."""
 
 _WAIT = 0.2  # seconds between two looks whether another process has let go of an analysis
 
@@ -64,6 +69,8 @@ class Analyses:
 
     def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self._folder, self._budget = folder, budget
+        self._read: OrderedDict[Path, tuple[tuple[int, int], Known]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def path(self, clip: Clip, stack: FaceStack, looking: Looking) -> Path:
         """Where it is, or would be."""
@@ -74,11 +81,27 @@ class Analyses:
         path = self.path(clip, stack, looking)
         for there in (path, _going(path)):
             with contextlib.suppress(OSError):
-                known = Known(there, clip, stack.recogniser)
-                if known.file.head is not None and known.spans:
+                known = self._opened(there, clip, stack)
+                if known.file.head == _head(clip, stack, looking) and known.spans:
                     os.utime(there)
                     return known
         return None
+
+    def _opened(self, path: Path, clip: Clip, stack: FaceStack) -> Known:
+        """Read once, for as long as nothing is added."""
+        status = os.stat(path)
+        signature = status.st_ino, status.st_size
+        with self._lock:
+            had = self._read.get(path)
+        if had is not None and had[0] == signature:
+            return had[1]
+        known = Known(path, clip, stack.recogniser)
+        with self._lock:
+            self._read[path] = signature, known
+            self._read.move_to_end(path)
+            while len(self._read) > _OPEN:
+                self._read.popitem(last=False)
+        return known
 
     def analyse(self, clip: Clip, stack: FaceStack, looking: Looking, wanted: Wanted = EVERYTHING, *,
                 tell: Tell = _silent, check: Callable[[], None] = _go_on) -> Known:

@@ -42,6 +42,8 @@ LOOK, WRITE, BEAT = 0.1, 0.25, 1.0
 def render(job: Job, control: Control, data: Path) -> JobResult:
     """A job that is started again goes on from its finished parts. data: the data folder, in which finished parts stay
     for renders to come."""
+    from pipeline.analysis.store import Analyses
+    from pipeline.data_folder import ANALYSES
     from pipeline.engine import Engine
     from pipeline.models_folder import open_networks
     from pipeline.rendering.kept import KeptParts
@@ -50,7 +52,7 @@ def render(job: Job, control: Control, data: Path) -> JobResult:
     request = ClipRequest.model_validate_json(job.request)
     if job.attempts > 1:
         request = request.model_copy(update={"resume": True})
-    engine = Engine(networks=open_networks(None, data))
+    engine = Engine(networks=open_networks(None, data), analyses=Analyses(data / ANALYSES))
     engine.networks.safe = request.recipe.commercial_safe
     return result_of(render_clip(engine, request, control, kept=KeptParts(data / "parts")))
 

@@ -140,6 +140,11 @@ class Desk:
     def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking,
                  ) -> tuple[FaceThere, ...]:
         """Faces of one frame and whose they are, as a part that began here would see them."""
+        known = self._engine.known(clip, looking, people)
+        at = index_at(clip, seconds)
+        if known is not None and known.holds(at, at):
+            return tuple(FaceThere(one.face.number, one.face.box, one.sure)
+                         for one in known.decided(people).faces_at(at, {}))
         search = Search(small=looking.small, turned=looking.turned)
         follower = Follower(self._engine.faces_for(people), people=people, search=search, rate=clip.rate,
                             embed=bool(people), lone=True)
@@ -164,7 +169,8 @@ class Desk:
         casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
         return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces_for(recipe.people),
                     self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
-                    guard=engine.guard if admission.looked_at else None, backdrop=engine.backdrop(recipe))
+                    guard=engine.guard if admission.looked_at else None, backdrop=engine.backdrop(recipe),
+                    known=engine.decided(recipe, clip))
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:
@@ -175,7 +181,8 @@ class Desk:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"preview-{time.monotonic_ns():x}.mp4"
         began = time.monotonic()
-        written = render_clip(self._engine, ClipRequest(recipe=asked, output=path), control, clip=clip, sources=sources)
+        written = render_clip(self._engine, ClipRequest(recipe=asked, output=path), control, clip=clip, sources=sources,
+                              look_first=False)
         self._learn(recipe, clip, (time.monotonic() - began) / max(written.frames, 1))
         return path
 

@@ -17,6 +17,7 @@ import numpy as np
 from models.face import Face
 from models.interfaces import FaceStack, Search
 from models.networks import Models, NoModels
+from pipeline.analysis.known import Decided
 from pipeline.backdrop import Backdrop
 from pipeline.chain import NOTHING, Admission, FaceJob, Step, Supplies, is_gated, make_steps, run_chain
 from pipeline.clips.clip import Clip
@@ -49,7 +50,8 @@ class Work:
     """What every part of a render shares. drawn: boxes drawn by hand, at their frames. retiming: which output frames
     show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at.
     admission, models: the networks that its effects may use. guard: looks at frames where effects are behind the gate.
-    backdrop: what lies behind people, where the recipe names it.
+    backdrop: what lies behind people, where the recipe names it. known: who is where, as far as it was analysed; faces
+    of other frames are followed anew.
     """
 
     clip: Clip
@@ -64,6 +66,7 @@ class Work:
     models: Models = field(default_factory=NoModels)
     guard: Guard | None = None
     backdrop: Backdrop | None = None
+    known: Decided | None = None
 
     @property
     def waiting(self) -> int:
@@ -192,10 +195,13 @@ class Drawer:
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
             if scan is not None else {}
         self._chained = self._follows(part.effects)
+        last = part.first + part.frames - 1
+        self._known = work.known if work.known is not None and work.known.known.holds(part.first, last) else None
+        self._memories: dict[int, dict[str, Any]] = {}
         # What is to be hidden was looked for already, and everybody else was followed on the way.
         self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
                                   rate=work.clip.rate, embed=work.casting.knows, lone=work.lone) \
-            if self._chained and scan is None else None
+            if self._chained and scan is None and self._known is None else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
         self._kept: dict[str, Any] = {}
@@ -240,6 +246,8 @@ class Drawer:
     def _followed(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
         if self._follower is not None:
             return self._follower.step(frame).faces
+        if self.scan is None and self._known is not None:
+            return self._known.faces_at(frame.index, self._memories)
         return self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
 
     def _forget_at_cuts(self, frame: ClipFrame) -> None:
@@ -256,12 +264,20 @@ class Drawer:
         if self._chained:
             canvas, touched = self._chain(frame, self._followed(frame))
         if self.scan is not None:
-            canvas, covered = self._cover(canvas, self.scan.covers.get(frame.index, ()))
+            canvas, covered = self._cover(canvas, (*self.scan.covers.get(frame.index, ()), *self._more(frame)))
             touched |= covered
         if self._watch is not None and looked_at and touched:
             self._watch.look(canvas)
         self._tally.changed += touched
         return canvas
+
+    def _more(self, frame: ClipFrame) -> Iterator[Cover]:
+        """Whom the analysis knows to be hidden: covered besides what the scan covers, never instead."""
+        if self._known is None or not self._casting.hides_people:
+            return
+        for followed in self._known.faces_at(frame.index, self._memories):
+            if self._casting.is_hidden(followed.face.number):
+                yield Cover(replace(followed.face, memory=None))
 
     def _chain(self, frame: ClipFrame, faces: tuple[FollowedFace, ...]) -> tuple[ClipFrame, bool]:
         everyone = [followed.face for followed in faces]

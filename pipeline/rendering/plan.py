@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -69,8 +69,10 @@ def end_of(clip: Clip) -> int:
     return int(clip.pts[-1]) + 1
 
 
-def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = "") -> Plan:
-    """known_by: names the face stack, and the files of the networks that run.
+def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = "",
+              seen: Callable[[int, int], str] = lambda _first, _last: "") -> Plan:
+    """known_by: names the face stack, and the files of the networks that run. seen: a digest of all that is known of
+    the faces in the frames from one number to another.
 
     Raises RecipeError `RECIPE.TRIM` where no picture is left, and `RECIPE.SEGMENTS` where segments overlap.
     """
@@ -87,9 +89,10 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
     for low, high, effects in _spans(recipe, clip, start, stop):
         for part_start, part_stop in pieces_of(clip, low, high):
             touched = _touches(recipe, effects)
-            key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else []])
-            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, int(np.searchsorted(clip.pts, part_start)),
-                                     _count(clip, part_start, part_stop), effects, touched, key))
+            first, frames = int(np.searchsorted(clip.pts, part_start)), _count(clip, part_start, part_stop)
+            key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else [],
+                           seen(first, first + frames - 1) if touched else ""])
+            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, first, frames, effects, touched, key))
     return Plan(start, stop, tuple(parts))
 
 

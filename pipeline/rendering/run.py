@@ -25,6 +25,7 @@ from pipeline.gate import Guard, effects_of
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import Recipe
 from pipeline.refusals import Refused
+from pipeline.rendering.analysing import who_is_where
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
 from pipeline.rendering.doubts import Doubt, Doubtful
@@ -36,6 +37,7 @@ from pipeline.rendering.plan import Plan, PlannedPart, make_plan
 from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.watch import all_refused
 from pipeline.tracking.covering import unseen_words
+from pipeline.tracking.follow import PRE_ROLL
 from pipeline.version import VERSION
 from processors.batches import Remark
 
@@ -49,8 +51,11 @@ PICTURE_WIDTH = 320
 
 
 def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip: Clip | None = None,
-                sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None) -> ClipWritten:
+                sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None,
+                look_first: bool = True) -> ClipWritten:
     """Renders a clip into a file. clip, sources: where they are open already. kept: where finished parts stay.
+    look_first: where the engine keeps analyses, faces are found in all the frames before the first is drawn; without,
+    what is not known yet is followed as it comes.
 
     Raises what opening raises; RecipeError; OutputError (`OUTPUT.UNFINISHED` where parts of an earlier render are in
     the way, DISK.FULL); MediaDamaged; NoFace where nobody was found to change; Doubtful; Cancelled. Finished parts stay
@@ -64,17 +69,26 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     admission, faces = engine.admit(recipe), engine.faces_for(recipe.people)
     backdrop = engine.backdrop(recipe)
     make_steps(effects_of(recipe), engine.registry, admission, supplies_of(clip, backdrop))
-    plan = make_plan(recipe, clip, encoding, f"{faces.name} {engine.networks.digest(admission.slots)}")
+    known_by = f"{faces.name} {engine.networks.digest(admission.slots)}"
+    plan = make_plan(recipe, clip, encoding, known_by)
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
     retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
     drawn = engine.desk.drawn_faces(recipe, clip, lambda: _stop(control))
     with engine.networks.for_owner(f"clip {output}") as models, Ledger.held(output) as ledger:
+        def elsewhere() -> FaceStack | None:
+            return _elsewhere(engine, recipe, models)
+
+        _refuse_unfinished(ledger, request)
+        known, faces = who_is_where(engine.analyses, recipe, clip, plan, faces, control, elsewhere, look_first)
+        if known is not None:
+            plan = make_plan(recipe, clip, encoding, known_by,
+                             lambda first, last: known.digest(first - PRE_ROLL, last))
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
-                    backdrop=backdrop)
+                    backdrop=backdrop, known=known)
         _settle(ledger, plan, request)
-        render = _Render(work, plan, ledger, control, kept, lambda: _elsewhere(engine, recipe, models))
+        render = _Render(work, plan, ledger, control, kept, elsewhere)
         try:
             done = render.parts()
         except Refused as error:
@@ -119,24 +133,27 @@ def _with_people(engine: Engine, recipe: Recipe, clip: Clip, control: Control) -
         return recipe
     if not recipe.people:
         control.progress(ClipProgress("look", 0, clip.frames))
-        found = engine.look_through(clip, recipe.looking, recipe.trim, cancelled=control.cancelled)
+        found = engine.people_of(clip, recipe.looking, recipe.trim, control)
         recipe = recipe.model_copy(update={"people": tuple(one.person for one in found)})
-    numbers = {person.number for person in recipe.people}
+    numbers = {person.number for person in recipe.people} | {one.number for one in recipe.whose}
     for number in sorted(set(recipe.cast) - numbers):
         raise RecipeError(f"{clip.name} has no person {number}; it has {len(numbers)}.", subject=clip.name,
                           remedy="Choose one of the numbers that `analyse` prints.", code="RECIPE.NO_SUCH_PERSON")
     return recipe
 
 
+def _refuse_unfinished(ledger: Ledger, request: ClipRequest) -> None:
+    if len(ledger) and not (request.resume or request.overwrite):
+        count = len(ledger)
+        raise OutputError(f"{count} finished part{'s' if count > 1 else ''} of an earlier render of "
+                          f"{request.output} {'are' if count > 1 else 'is'} there.", subject=str(request.output),
+                          code="OUTPUT.UNFINISHED",
+                          remedy="Go on with --resume, or begin afresh with --overwrite.")
+
+
 def _settle(ledger: Ledger, plan: Plan, request: ClipRequest) -> None:
-    """What an earlier render left: gone on with, thrown away, or in the way."""
+    """What an earlier render left: gone on with, or thrown away."""
     if len(ledger) and not request.resume:
-        if not request.overwrite:
-            count = len(ledger)
-            raise OutputError(f"{count} finished part{'s' if count > 1 else ''} of an earlier render of "
-                              f"{request.output} {'are' if count > 1 else 'is'} there.", subject=str(request.output),
-                              code="OUTPUT.UNFINISHED",
-                              remedy="Go on with --resume, or begin afresh with --overwrite.")
         ledger.keep_only(set())
     ledger.keep_only({part.key for part in plan.parts})
 
@@ -227,11 +244,7 @@ class _Render:
 
     def _check(self) -> None:
         _stop(self.control)
-        if self.control.paused():
-            began = time.monotonic()
-            while self.control.paused() and not self.control.cancelled():
-                time.sleep(0.05)
-            self.meter.away(time.monotonic() - began)
+        self.meter.away(self.control.wait())
 
     def _count(self, frame: ClipFrame) -> None:
         self.meter.count()

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from pipeline.analysis.known import Known
 from pipeline.clips.clip import Clip
 from pipeline.clips.moments import clock_of, parse_moment, parse_span
 from pipeline.data_folder import data_folder
@@ -29,7 +30,8 @@ from studio.commands.render import backdrop_input, people_consent, source_input,
 from studio.commands.terminal import Terminal, printable
 from studio.commands.wanted import People, Wanted, cast_of, check_people
 
-_STAGES = {"look": "Looking for people", "render": "Rendering", "join": "Joining the parts"}
+_STAGES = {"look": "Looking for people", "analyse": "Following faces", "render": "Rendering",
+           "join": "Joining the parts"}
 
 
 def render_clip(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wanted) -> int:
@@ -134,8 +136,8 @@ def _output(args: Namespace, base: Recipe | None) -> ClipOutput:
 
 
 def _look(terminal: Terminal, engine: Engine, clip: Clip, look: Looking, trim: Span) -> tuple[PersonFound, ...]:
-    return engine.look_through(clip, look, trim, cancelled=terminal.stop.is_set,
-                               progress=lambda share, _stage: terminal.progress(share, _STAGES["look"]))
+    """By the numbers that `analyse` prints."""
+    return engine.people_of(clip, look, trim, Control(cancelled=terminal.stop.is_set, progress=_teller(terminal)))
 
 
 def _people(clip: Clip, found: Sequence[PersonFound]) -> People:
@@ -144,13 +146,37 @@ def _people(clip: Clip, found: Sequence[PersonFound]) -> People:
 
 
 def _line(clip: Clip, one: PersonFound) -> str:
-    return (f"  {one.person.number}  best seen at {clock_of(_seen(clip, one))}, eyes {one.face.eye_distance:.0f} px "
-            f"apart, in {one.frames} of the frames that were looked at")
+    return (f"  {one.person.number}  {clock_of(_screen_time(clip, one))} on screen, best seen at "
+            f"{clock_of(_seen(clip, one))}, eyes {one.face.eye_distance:.0f} px apart")
+
+
+def _screen_time(clip: Clip, one: PersonFound) -> float:
+    return one.frames * float(clip.duration) / max(clip.frames, 1)
 
 
 def _row(clip: Clip, one: PersonFound) -> dict[str, Any]:
     return {"number": one.person.number, "seen": round(_seen(clip, one), 3), "frames": one.frames,
+            "seconds": round(_screen_time(clip, one), 3),
             "box": [round(float(v), 2) for v in one.face.box], "size": round(one.face.eye_distance, 2)}
+
+
+def _places(clip: Clip, known: Known) -> dict[str, Any]:
+    """Shots and tracks: frames from 0, the last one included. A track's face in its first frame, as a box in pixels of
+    the upright picture; person: null where it is nobody's."""
+    numbers = {track.number: number for number, one in enumerate(known.clusters, 1) for track in one.tracks}
+    return {
+        "shots": [{"first": shot.first, "last": shot.last} for shot in known.shots], "flashes": list(known.flashes),
+        "faces": [{"track": track.number, "person": numbers.get(track.number), "first": track.first,
+                   "last": track.last, "frames": track.frames, "box": [round(float(v), 2) for v in track.start]}
+                  for track in known.tracks],
+    }
+
+
+def _left(args: Namespace, terminal: Terminal, engine: Engine, clip: Clip) -> int:
+    known = engine.known(clip, looking(args.look))
+    terminal.note(f"Stopped. {known.frames} of {clip.frames} frames are known; the same command goes on." if known else
+                  "Stopped before anything was kept.")
+    return INTERRUPTED
 
 
 def _seen(clip: Clip, one: PersonFound) -> float:
@@ -191,9 +217,14 @@ def _tell(terminal: Terminal, clip: Clip, recipe: Recipe, written: ClipWritten, 
 
 
 def analyse_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
-    """What a clip is, and who is in it."""
+    """What a clip is, who is in it, and where. Ends with 130 after Ctrl+C; what is known by then is kept."""
     clip = engine.open_clip(args.target)
-    found = _look(terminal, engine, clip, looking(args.look), Span())
+    try:
+        known = engine.analyse_clip(clip, looking(args.look), Control(cancelled=terminal.stop.is_set,
+                                                                      progress=_teller(terminal)))
+    except KeyboardInterrupt:
+        return _left(args, terminal, engine, clip)
+    found = known.people()
     count = "nobody was found" if not found else "1 person" if len(found) == 1 else f"{len(found)} people"
     heading = (f"{printable(clip.name)}: {clip.width} × {clip.height}, {clip.frames} frames, "
                f"{clock_of(float(clip.duration))}, {count}")
@@ -202,8 +233,11 @@ def analyse_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
         "height": clip.height, "bits": clip.depth, "frames": clip.frames, "seconds": float(clip.duration),
         "rate": str(clip.rate), "variable": clip.variable, "notes": remark_data(clip.notes),
         "tracks": [{"kind": t.kind, "codec": t.codec, "language": t.language} for t in clip.tracks],
-        "people": [_row(clip, one) for one in found],
+        "people": [_row(clip, one) for one in found], **_places(clip, known),
     }
+    if known.damaged is not None:
+        at = float((known.damaged - int(clip.pts[0])) * clip.time_base)
+        terminal.note(f"{clip.name}: the file is damaged from {at:.2f} seconds on; it was looked at up to there.")
     terminal.answer(data, "\n".join([heading, *(f"  {printable(r.words)}" for r in clip.notes),
                                      *(_line(clip, one) for one in found)]))
     return DONE

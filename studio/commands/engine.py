@@ -6,7 +6,8 @@ import os
 from argparse import Namespace
 
 from models.store import Store
-from pipeline.data_folder import data_folder
+from pipeline.analysis.store import Analyses
+from pipeline.data_folder import ANALYSES, data_folder
 from pipeline.engine import Engine
 from pipeline.models_folder import open_networks, open_store
 from studio.options import settle_one
@@ -24,4 +25,5 @@ def is_safe(args: Namespace, store: Store) -> bool:
 
 
 def make_engine(args: Namespace) -> Engine:
-    return Engine(networks=open_networks(args.models_dir, data_folder(args.data_dir)))
+    data = data_folder(args.data_dir)
+    return Engine(networks=open_networks(args.models_dir, data), analyses=Analyses(data / ANALYSES))
