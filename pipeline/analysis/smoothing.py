@@ -28,7 +28,7 @@ Floats = NDArray[np.float64]
 # - dlib's readings scatter by .0025 (astronaut) and .0074 (Hopper, spectacles); Lucas-Kanade's steps by .0005.
 # - weight of a step against a reading that scatters by _NOISE: with 30 to 100 the first clip's error is least, with 300
 #   and more the second's; it grows with the square of the readings' scatter, as in any least squares. With all of this
-#   the errors are .11 and .10 % (the causal follower's .26 and .36), turned .38 and .57 (.47 and 1.33), fast .65 and
+#   the errors are .11 and .10 % (the causal follower's .26 and .36), turned .39 and .57 (.47 and 1.33), fast .65 and
 #   .82 (1.03 and 1.39).
 _NOISE, _STEP = 0.0025, 50.0
 _LEAST_NOISE, _MOST_NOISE = 0.001, 0.012
@@ -41,8 +41,8 @@ _LASTING, _SUDDEN, _REACH = 0.0008, 0.002, 4
 # - a part of the face is somewhere else where its points lie so many times their scatter from where they were brought:
 #   from the first to the second their readings come to count for everything (a closed eye lies twenty times as far).
 _ELSEWHERE, _SURELY = 4.0, 7.0
-# - a step that misses by so much, and by this share of how far the face goes, is half believed.
-_MISSED, _SLACK = 0.003, 0.02
+# - a step that misses by so much, and by this share of how far the face goes, is a quarter believed, and soon no more.
+_MISSED, _SLACK = 0.003, 0.05
 _ROUNDS = 5
 # A reading that is not to be believed still says where a face is that nothing else tells of.
 _HELD = 1e-4
@@ -85,7 +85,7 @@ def steadied(run: Run) -> Floats:
         firm = _STEP * sure * (noise / _NOISE) ** 2
         w = trust * (1 + firm.max() * _elsewhere(off, noise))
         missed = np.linalg.norm(np.diff(points, axis=0) - step, axis=2) / run.size[1:, None]
-        points = _solved(w, run.read, firm / (1 + (missed / slack) ** 2), step)
+        points = _solved(w, run.read, firm / (1 + (missed / slack) ** 2) ** 2, step)
     return points
 
 

@@ -61,7 +61,7 @@ def test_a_blink_is_as_deep_and_as_short_as_it_was(astronaut: Pixels, astronaut_
     true = np.array([openness(project(warp, wink.points(closed.get(i, 0.0)))) for i, warp in enumerate(warps)])
     assert true[15] < 0.65 * true[0]  # it is a blink
     assert np.abs(found - true).max() < 0.15 * true[0]
-    assert np.abs(found - true)[13:18].mean() < 0.05 * true[0]
+    assert np.abs(found - true)[13:18].mean() < 0.08 * true[0]
     causal = np.array([openness(result.faces[0].face.points) for result in followed(pictures, stack)])
     assert np.abs(found - true)[13:24].mean() < 0.5 * np.abs(causal - true)[13:24].mean()
 
