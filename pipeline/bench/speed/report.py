@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pipeline.bench.speed.row import Way
 from pipeline.measure.report import table
 
-WAYS: tuple[Way, ...] = ("likeness", "insightface", "floor")
+WAYS: tuple[Way, ...] = ("likeness", "likeness-stored", "likeness-whole", "insightface", "floor")
 
 
 class _Model(BaseModel):
@@ -29,10 +29,12 @@ class SpeedRow(_Model):
 
 
 class SpeedRatio(_Model):
-    """Medians over runs that followed each other, so that a busy machine is in both; the first two in CPU time."""
+    """Medians over runs that followed each other, so that a busy machine is in both; all but the last in CPU time."""
 
     resolution: str
-    likeness_over_floor: float | None = None
+    likeness_over_floor: float | None = Field(default=None, description="Faces followed as they are drawn.")
+    stored_over_floor: float | None = Field(default=None, description="Rendered from a stored analysis.")
+    whole_over_floor: float | None = Field(default=None, description="The analysis and the render.")
     insightface_over_likeness: float | None = None
     memory_over_floor_mb: float | None = None
 
@@ -51,13 +53,15 @@ class SpeedReport(_Model):
         """Tables for a terminal."""
         rows = [(row.resolution, row.pipeline, f"{row.cpu_ms_per_frame:.1f}", f"{row.wall_ms_per_frame:.1f}",
                  _text(row.peak_rss_mb, 0), f"{row.spread:.2f}") for row in self.rows]
-        ratios = [(one.resolution, _text(one.likeness_over_floor), _text(one.insightface_over_likeness),
+        ratios = [(one.resolution, _text(one.likeness_over_floor), _text(one.stored_over_floor),
+                   _text(one.whole_over_floor), _text(one.insightface_over_likeness),
                    _text(one.memory_over_floor_mb, 0)) for one in self.ratios]
         return "\n".join([
             self.machine, f"{self.encoder}; {self.runs} turns, "
             + ", ".join(f"{count} frames of {name}" for name, count in self.frames.items()), "",
             table(("resolution", "pipeline", "CPU ms a frame", "ms a frame", "peak MB", "spread"), rows), "",
-            table(("resolution", "likeness / floor", "insightface / likeness", "MB over floor"), ratios)])
+            table(("resolution", "likeness / floor", "stored / floor", "whole / floor", "insightface / likeness",
+                   "MB over floor"), ratios)])
 
 
 def _text(value: float | None, digits: int = 2) -> str:

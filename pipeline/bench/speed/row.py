@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from pipeline.bench.speed.floor import Loop, floor_loop
 from pipeline.bench.speed.usage import Stopwatch, children_peak_mb, peak_mb
 
-Way = Literal["likeness", "insightface", "floor"]
+Way = Literal["likeness", "likeness-stored", "likeness-whole", "insightface", "floor"]
 
 
 class Order(BaseModel):
@@ -67,7 +67,7 @@ def _loop(order: Order, last: Callable[[], None]) -> Loop:
         return insightface_loop(order.clip, order.output, twins, last)
     from pipeline.bench.speed.product import likeness_loop
 
-    return likeness_loop(order.clip, order.output, twins)
+    return likeness_loop(order.clip, order.output, twins, order.way)
 
 
 def main(argv: list[str]) -> int:

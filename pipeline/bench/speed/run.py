@@ -24,10 +24,10 @@ Progress = Callable[[float, str], None]
 RESOLUTIONS: Mapping[str, tuple[int, int]] = {"720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
 # Frames of each clip: about as many seconds of work at every resolution, long beside what opening and closing cost.
 FRAMES: Mapping[str, int] = {"720p": 240, "1080p": 192, "4K": 144}
-# Rows are measured in turns, so often: what else the machine does then meets all of them. In each turn the two quick
-# ones twice, side by side: their ratio is nearer 1, and one disturbed run would decide it.
+# Rows are measured in turns, so often: what else the machine does then meets all of them. In each turn the quick ones
+# twice, side by side: their ratio is nearer 1, and one disturbed run would decide it.
 RUNS = 3
-TURN: tuple[Way, ...] = ("insightface", "likeness", "floor", "likeness", "floor")
+TURN: tuple[Way, ...] = ("insightface", *2 * ("likeness", "likeness-stored", "likeness-whole", "floor"))
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,7 +38,7 @@ def _silent(_share: float, _stage: str) -> None:
 
 def speed(*, resolutions: Sequence[str] = tuple(RESOLUTIONS), frames: int | None = None, runs: int = RUNS,
           sizes: Mapping[str, tuple[int, int]] = RESOLUTIONS, progress: Progress = _silent) -> SpeedReport:
-    """Measures how clips go through this machine: about twenty minutes.
+    """Measures how clips go through this machine: about half an hour.
 
     resolutions: names of `sizes`. frames: of every clip (default: by resolution). Needs 0.1 GB in the folder for
     temporary files. Raises InputError where there is no such resolution or the picture for the clip is not installed,
@@ -119,11 +119,12 @@ def _row(way: Way, resolution: str, measured: Sequence[Measured], frames: int) -
 
 
 def _ratio(resolution: str, measured: Mapping[Way, Sequence[Measured]]) -> SpeedRatio:
-    ours, theirs, least = (measured[way] for way in WAYS)
+    ours, stored, whole, theirs, least = (measured[way] for way in WAYS)
     first = ours[::len(ours) // len(theirs)]  # the one that followed the plain loop in each turn
     over = [one.peak - other.peak for one, other in zip(ours, least, strict=True)
             if one.peak is not None and other.peak is not None]
     return SpeedRatio(resolution=resolution, likeness_over_floor=_times(ours, least),
+                      stored_over_floor=_times(stored, least), whole_over_floor=_times(whole, least),
                       insightface_over_likeness=_times(theirs, first),
                       memory_over_floor_mb=round(median(over), 1) if over else None)
 

@@ -7,24 +7,21 @@ import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from models.errors import Cancelled
-from models.face import Box, Face
-from models.interfaces import Detection, FaceStack, Search
+from models.face import Box
 from pipeline.analysis import file as blocks
 from pipeline.analysis.found import FILLED, HELD, SEEN, UNKNOWN, Found, Glimpse, Piece
 from pipeline.analysis.known import Known
 from pipeline.analysis.people import clusters_of, numbers_of, tracks_of
 from pipeline.analysis.store import Analyses, Wanted, key_of, spans_of
-from pipeline.bench.speed.twins import MeanLandmarker
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import open_clip
 from pipeline.recipe import Looking, Merged, Person, Whose
-from tests.door.making import write_clip
+from tests.pipeline.analysis.standing import Always, patterned, standing_stack
 
 
 def piece(first: int, frames: int, *, x: float = 100.0, descriptor: float = 0.0, seed: int = 1, clear: float = 0.5,
@@ -79,50 +76,18 @@ def test_a_torn_block_ends_the_file_and_what_is_before_it_counts(tmp_path: Path)
     assert blocks.read(path).head is None
 
 
-class Still:
-    """A detector that finds one face where it is told to; points and descriptor follow from its box."""
-
-    name = "still"
-
-    def __init__(self) -> None:
-        self.looks = 0
-
-    def side(self, search: Search) -> int | None:
-        return None
-
-    def detect(self, picture: Any, search: Search) -> list[Detection]:
-        self.looks += 1
-        height, width = picture.shape[:2]
-        box = Box(0.3 * width, 0.2 * height, 0.7 * width, 0.8 * height)
-        return [Detection(box, 1.0)] if min(height, width) > 60 else []
-
-
-class Always:
-    name, same_person = "always", 0.6
-
-    def embed(self, picture: Any, faces: list[Face]) -> list[Any]:
-        return [np.full(8, 0.1) for _ in faces]
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Clip:
     """480 frames with a keyframe every 24: three spans."""
-    random = np.random.default_rng(1)
-    texture = random.integers(0, 255, (30, 40, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
-    path = write_clip(tmp_path_factory.mktemp("store") / "long.mp4", [np.roll(texture, i // 9, 1) for i in range(480)],
-                      gop=24)
+    path = patterned(tmp_path_factory.mktemp("store") / "long.mp4", 480)
     return open_clip(path)
-
-
-def stack_of() -> FaceStack:
-    return FaceStack(Still(), MeanLandmarker(), Always())
 
 
 def test_an_analysis_that_was_stopped_goes_on_where_it_was(clip: Clip, tmp_path: Path) -> None:
     spans = spans_of(clip)
     assert [last + 1 for _, last in spans[:-1]] == [first for first, _ in spans[1:]]
     assert len(spans) >= 3
-    analyses, stack = Analyses(tmp_path), stack_of()
+    analyses, (stack, detector) = Analyses(tmp_path), standing_stack()
     told: list[tuple[int, int]] = []
     calls = [0]
 
@@ -149,13 +114,13 @@ def test_an_analysis_that_was_stopped_goes_on_where_it_was(clip: Clip, tmp_path:
     assert not going.exists()
     track, = whole.tracks
     assert (track.first, track.last, len(track.pieces)) == (0, 479, len(spans))
-    looks = stack.detector.looks  # type: ignore[attr-defined]
+    looks = detector.looks
     assert analyses.analyse(clip, stack, Looking()).frames == 480
-    assert stack.detector.looks == looks  # type: ignore[attr-defined]
+    assert detector.looks == looks
 
 
 def test_what_lies_round_the_playhead_is_looked_at_first(clip: Clip, tmp_path: Path) -> None:
-    spans, stack, analyses = spans_of(clip), stack_of(), Analyses(tmp_path)
+    spans, stack, analyses = spans_of(clip), standing_stack()[0], Analyses(tmp_path)
     seen: list[tuple[int, ...]] = []
 
     def watch() -> None:
@@ -178,7 +143,7 @@ def test_what_lies_round_the_playhead_is_looked_at_first(clip: Clip, tmp_path: P
 
 
 def test_another_stack_or_another_look_is_another_analysis(clip: Clip) -> None:
-    stack = stack_of()
+    stack = standing_stack()[0]
     keys = {key_of(clip, stack, Looking()), key_of(clip, stack, Looking(small=True)),
             key_of(clip, replace(stack, recogniser=type("Other", (Always,), {"name": "other"})()), Looking()),
             key_of(replace(clip, id="sha256:" + "1" * 64), stack, Looking())}
@@ -188,7 +153,7 @@ def test_another_stack_or_another_look_is_another_analysis(clip: Clip) -> None:
 def test_two_processes_do_not_work_on_one_analysis_at_once(clip: Clip, tmp_path: Path) -> None:
     from pipeline.rendering.ledger import lock_of
 
-    stack, analyses = stack_of(), Analyses(tmp_path)
+    stack, analyses = standing_stack()[0], Analyses(tmp_path)
     path = analyses.path(clip, stack, Looking())
     code = ("import sys, time; from pathlib import Path; from pipeline.rendering.ledger import lock_of; "
             "lock = lock_of(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()")
@@ -233,7 +198,7 @@ def test_tracks_of_one_person_are_grouped_and_those_seen_together_never() -> Non
 
 
 def test_the_users_word_is_above_what_was_found(clip: Clip, tmp_path: Path) -> None:
-    analyses, stack = Analyses(tmp_path), stack_of()
+    analyses, stack = Analyses(tmp_path), standing_stack()[0]
     known = analyses.analyse(clip, stack, Looking(), Wanted(0, 0))
     person = known.people()[0].person
     other = Person(number=2, recogniser="always", descriptor=(5.0,) * 8)
@@ -255,7 +220,7 @@ def test_the_users_word_is_above_what_was_found(clip: Clip, tmp_path: Path) -> N
 
 
 def test_reading_a_file_twice_gives_the_same_people(clip: Clip, tmp_path: Path) -> None:
-    analyses, stack = Analyses(tmp_path), stack_of()
+    analyses, stack = Analyses(tmp_path), standing_stack()[0]
     analyses.analyse(clip, stack, Looking(), Wanted(0, 0))
     path = analyses.path(clip, stack, Looking()).with_suffix(".going")
     one, other = (Known(path, clip, stack.recogniser).people() for _ in range(2))

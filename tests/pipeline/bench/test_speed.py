@@ -98,11 +98,14 @@ def test_ratios_are_taken_between_neighbours_and_medians_between_runs() -> None:
         return [Measured(cpu=c, wall=2 * c, peak=100 * c) for c in cpu]
 
     # The machine was twice as busy in the second run: ratios do not see it.
-    runs = {"likeness": measured(3, 6, 3), "insightface": measured(9, 18, 9), "floor": measured(2, 4, 2)}
+    runs = {"likeness": measured(3, 6, 3), "insightface": measured(9, 18, 9), "floor": measured(2, 4, 2),
+            "likeness-stored": measured(2.4, 4.8, 2.4), "likeness-whole": measured(3.2, 6.4, 3.2)}
     ratio = _ratio("4K", runs)  # type: ignore[arg-type]
+    assert (ratio.stored_over_floor, ratio.whole_over_floor) == (1.2, 1.6)
     assert (ratio.likeness_over_floor, ratio.insightface_over_likeness, ratio.memory_over_floor_mb) == (1.5, 3, 100)
     # Two of the quick ones in each turn: the plain loop is compared with the one right behind it.
-    runs = {"likeness": measured(3, 4, 6, 3), "insightface": measured(9, 18), "floor": measured(2, 2, 4, 2)}
+    runs = {"likeness": measured(3, 4, 6, 3), "insightface": measured(9, 18), "floor": measured(2, 2, 4, 2),
+            "likeness-stored": measured(2, 2, 4, 2), "likeness-whole": measured(3, 3, 6, 3)}
     ratio = _ratio("4K", runs)  # type: ignore[arg-type]
     assert (ratio.likeness_over_floor, ratio.insightface_over_likeness) == (1.5, 3)
     row = _row("floor", "4K", measured(2, 4, 2), 100)
