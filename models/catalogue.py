@@ -83,9 +83,10 @@ class CatalogueRow:
 
     slot: the name that processors ask for. family: whose contract it has. file: its name; others: names under which
     people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
-    what it must be; None where nobody has measured it yet, never guessed. needed: the main job fails without it. rank:
-    of those that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never
-    taken by itself.
+    what it must be; None where nobody has measured it yet, never guessed. also: sha256 of other publishers' files of
+    the same network, which take and give what the family says. needed: the main job fails without it. rank: of those
+    that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never taken by
+    itself.
     commercial, terms: may it be used for money, and why. role: of what a package brings, whose family has no contract
     to say it. tried: whether the family's code ever ran a published network of this kind, or only a twin with its
     contract. needs: slots beside which alone it is of use. presets: those that want it. half: it may run in half
@@ -107,6 +108,7 @@ class CatalogueRow:
     others: tuple[str, ...] = ()
     bytes: int | None = None
     sha256: str | None = None
+    also: tuple[str, ...] = ()
     needed: bool = False
     rank: int | None = None
     role: Role | None = None
@@ -118,8 +120,14 @@ class CatalogueRow:
     def __post_init__(self) -> None:
         if not self.own and bool(self.package) == bool(self.urls):
             raise ValueError(f"{self.slot}: either a package brings it, or it has addresses")
-        if self.sha256 is not None and (len(self.sha256) != 64 or set(self.sha256) - set("0123456789abcdef")):
-            raise ValueError(f"{self.slot}: {self.sha256!r} is no sha256")
+        for one in self.hashes:
+            if len(one) != 64 or set(one) - set("0123456789abcdef"):
+                raise ValueError(f"{self.slot}: {one!r} is no sha256")
+
+    @property
+    def hashes(self) -> tuple[str, ...]:
+        """Every sha256 that is known of it, the one of its own file first."""
+        return self.also if self.sha256 is None else (self.sha256, *self.also)
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -143,6 +151,9 @@ class Catalogue:
         slots = [row.slot for row in self.model]
         if len(set(slots)) != len(slots):
             raise ValueError("a slot is there twice")
+        hashes = [one for row in self.model for one in row.hashes]
+        if len(set(hashes)) != len(hashes):
+            raise ValueError("a sha256 is there twice")
         for row in self.model:
             if row.own:
                 raise ValueError(f"{row.slot} is said to be a user's own")

@@ -101,7 +101,7 @@ class Store:
             self._load()
             files = self._files()
             taken: dict[str, Found] = {}
-            for match in (self._by_hash, self._by_name, self._by_contract):
+            for match in (self._by_hash, self._by_also, self._by_name, self._by_contract):
                 for path in files:
                     if path not in {one.path for one in taken.values()} and (one := match(path, taken)) is not None:
                         taken[one.row.slot] = one
@@ -140,19 +140,30 @@ class Store:
     def _by_hash(self, path: Path, taken: dict[str, Found]) -> Found | None:
         seen = self._seen(path)
         for row in self.catalogue.offered:
-            known = row.sha256 or self._kept.recorded.get(row.slot)
-            if known == seen.sha256 and row.slot not in taken:
+            if self._expected(row) == seen.sha256 and row.slot not in taken:
                 return Found(row, path, "verified" if row.sha256 else "recorded", seen.sha256)
         return None
+
+    def _by_also(self, path: Path, taken: dict[str, Found]) -> Found | None:
+        """Another publisher's file whose hash is known; where a row's own file is there, that comes first."""
+        seen = self._seen(path)
+        for row in self.catalogue.offered:
+            if seen.sha256 in row.also and row.slot not in taken:
+                return Found(row, path, "verified", seen.sha256)
+        return None
+
+    def _expected(self, row: CatalogueRow) -> str | None:
+        """The sha256 that a file under the row's own name must have, where one is known."""
+        return row.sha256 or self._kept.recorded.get(row.slot)
 
     def _by_name(self, path: Path, taken: dict[str, Found]) -> Found | None:
         return self._fitting(path, self._called(path, taken))
 
     def _called(self, path: Path, taken: dict[str, Found]) -> list[CatalogueRow]:
-        """The rows whose file has this name. Where a hash is known and this one is another, it is not another
-        publisher's file but a damaged one, or not what it says."""
-        return [row for row in self._open(taken) if path.name in (row.file, *row.others)
-                and row.sha256 is None and row.slot not in self._kept.recorded]
+        """The rows whose file has this name. Under a row's own name a file with another hash than the known one is a
+        damaged one, or not what it says; under one of the other names it is another publisher's."""
+        return [row for row in self._open(taken) if path.name in row.others
+                or (path.name == row.file and self._expected(row) is None)]
 
     def _by_contract(self, path: Path, taken: dict[str, Found]) -> Found | None:
         """By what it takes and gives alone: only where that is one model's."""
@@ -184,23 +195,22 @@ class Store:
                 return Found(row, path, "unverified", self._seen(path).sha256)
         return None
 
-    def _not_it(self, row: CatalogueRow, path: Path) -> ModelError:
-        seen = self._seen(path)
-        expected = row.sha256 or self._kept.recorded.get(row.slot)
-        if expected is not None:
-            return ModelError(f"{path.name} is not {row.title}: sha256 {expected} expected, {seen.sha256} found.",
-                              subject=path.name, code="MODEL.CHECKSUM",
-                              remedy=f"Remove it; {_again(row)}.")
-        family = self.catalogue.family_of(row)
+    def _not_it(self, row: CatalogueRow, path: Path, name: str = "") -> ModelError:
+        """name: the file's, where it lies under another for the moment."""
+        name, seen = name or path.name, self._seen(path)
+        expected, family = self._expected(row), self.catalogue.family_of(row)
+        if expected is not None and (name not in row.others or family.role == "analyser"):
+            return ModelError(f"{name} is not {row.title}: sha256 {expected} expected, {seen.sha256} found.",
+                              subject=name, code="MODEL.CHECKSUM", remedy=f"Remove it; {_again(row)}.")
         if family.role == "analyser":
-            return ModelError(f"{path.name} has no known hash, and the content analyser is known by its hash alone.",
-                              subject=path.name, code="MODEL.CHECKSUM", remedy=f"`models get {row.slot}` fetches it.")
+            return ModelError(f"{name} has no known hash, and the content analyser is known by its hash alone.",
+                              subject=name, code="MODEL.CHECKSUM", remedy=f"`models get {row.slot}` fetches it.")
         ports = self._ports(path)
         if ports is None:
-            return ModelError(f"{path.name} is no model that can be used: {self._seen(path).fault}.",
-                              subject=path.name, code="MODEL.UNREADABLE", remedy=f"{_again(row)}.")
-        return ModelError(f"{path.name} is not of the family {row.family}: {family.contract.difference(ports)}.",
-                          subject=path.name, code="MODEL.CONTRACT", remedy=f"Remove it; {_again(row)}.")
+            return ModelError(f"{name} is no model that can be used: {self._seen(path).fault}.",
+                              subject=name, code="MODEL.UNREADABLE", remedy=f"{_again(row)}.")
+        return ModelError(f"{name} is not of the family {row.family}: {family.contract.difference(ports)}.",
+                          subject=name, code="MODEL.CONTRACT", remedy=f"Remove it; {_again(row)}.")
 
     # What is known of files
 
@@ -301,9 +311,10 @@ class Store:
         return found
 
     def take_in(self, path: Path, name: str = "") -> Found:
-        """Copies a file that the user has into the folder, under its catalogue name; a .dfm under the name that it has.
-        name: its own, where it lies under another. Raises ModelError MODEL.UNKNOWN where it is none of the
-        catalogue's, MODEL.CONTRACT, MODEL.UNREADABLE, MODEL.NAME_TAKEN where another .dfm of that name is there."""
+        """Copies a file that the user has into the folder, under its catalogue name; a .dfm, and another publisher's
+        file of a model whose hash is known, under the name that it has. name: its own, where it lies under another.
+        Raises ModelError MODEL.UNKNOWN where it is none of the catalogue's, MODEL.CHECKSUM, MODEL.CONTRACT,
+        MODEL.UNREADABLE, MODEL.NAME_TAKEN where another file of that name is there."""
         path, there = path.with_name(Path(name).name) if name else path, path
         trial = self.folder / f".{path.name}.taking{path.suffix}"
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -311,29 +322,39 @@ class Store:
             shutil.copyfile(there, trial)
             with self._lock:
                 self._load()
-                known = self._by_hash(trial, {})
-                rows = self._called(path, {})
-                found = known or self._fitting(trial, rows) or self._by_contract(trial, {})
+                found = (self._by_hash(trial, {}) or self._by_also(trial, {})
+                         or self._fitting(trial, self._called(path, {}))
+                         or (None if self._named(path) else self._by_contract(trial, {})))
                 if found is None and path.suffix.lower() == OWN_SUFFIX:
                     return self._take_own(path, trial)
                 if found is None:
-                    if rows:
-                        raise self._not_it(rows[0], trial)
+                    for row in self.catalogue.offered:
+                        if path.name in (row.file, *row.others):
+                            raise self._not_it(row, trial, path.name)
                     raise ModelError(f"{path.name} is none of the models that the catalogue knows.", subject=path.name,
                                      code="MODEL.UNKNOWN", remedy="`models list` names them and their files.")
-                return self._moved(found, trial, self.folder / found.row.file)
+                if found.state != "unverified" or self._expected(found.row) is None:
+                    return self._moved(found, trial, self.folder / found.row.file)
+                # Under the row's own name it would count as damaged.
+                kept = path.name if path.suffix.lower() in SUFFIXES else path.name + Path(found.row.file).suffix
+                return self._moved(found, trial, self._free(self.folder / kept, found))
         finally:
             trial.unlink(missing_ok=True)
 
     def _take_own(self, path: Path, trial: Path) -> Found:
-        row, target = own_row(path.stem, path.name), self.folder / path.name
+        row = own_row(path.stem, path.name)
         found = self._own(trial)
         if found is None:
-            raise self._not_it(row, trial)
+            raise self._not_it(row, trial, path.name)
+        found = Found(row, trial, found.state, found.sha256)
+        return self._moved(found, trial, self._free(self.folder / path.name, found))
+
+    def _free(self, target: Path, found: Found) -> Path:
+        """The place, where no other file has it."""
         if target.exists() and self._seen(target).sha256 != found.sha256:
-            raise ModelError(f"There is another file called {path.name} already.", subject=path.name,
-                             code="MODEL.NAME_TAKEN", remedy=f"Rename one of them, or `models remove {row.slot}`.")
-        return self._moved(Found(row, trial, found.state, found.sha256), trial, target)
+            raise ModelError(f"There is another file called {target.name} already.", code="MODEL.NAME_TAKEN",
+                             subject=target.name, remedy=f"Rename one of them, or `models remove {found.row.slot}`.")
+        return target
 
     def _moved(self, found: Found, trial: Path, target: Path) -> Found:
         os.replace(trial, target)

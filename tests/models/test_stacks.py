@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models.arrays import Pixels
-from models.catalogue import Catalogue, whole_catalogue
+from models.catalogue import Catalogue
 from models.errors import ModelError
 from models.face import Face, five_points
 from models.families.dlib_faces import DlibLandmarker
@@ -25,8 +25,9 @@ from models.stacks import stack_of
 from models.store import Store
 from models.twins import zero_recogniser
 from tests.twins import Planted, echoing_recogniser, planted_detector, planted_yoloface, planted_yunet
+from tests.twins.gate import unpinned
 
-CATALOGUE = whole_catalogue()
+CATALOGUE = unpinned()
 FLOAT = "tensor(float)"
 
 

@@ -89,6 +89,40 @@ def test_another_publisher_s_file_of_a_model_with_a_known_hash_counts_as_unverif
     assert states(made) == {"arc": ("simplified.onnx", "unverified")}, "and never as the analyser's"
 
 
+def test_another_publisher_s_file_with_a_known_hash_is_verified_and_gives_way_to_the_row_s_own(folder: Path) -> None:
+    other, own = zero_recogniser(), zero_recogniser() + b"\x1a\x00"  # one more empty field: another file, the same net
+    (folder / "a first.onnx").write_bytes(other)
+    rows = [row("arc", "arcface", sha256=sha(own), also=[sha(other)]), row("gate", "nsfw", also=["1" * 64])]
+    assert states(store(folder, *rows)) == {"arc": ("a first.onnx", "verified")}
+    (folder / "a first.onnx").rename(folder / "arc.onnx")
+    assert states(store(folder, *rows)) == {"arc": ("arc.onnx", "verified")}, "under the row's own name, too"
+    (folder / "z last.onnx").write_bytes(own)
+    assert states(store(folder, *rows)) == {"arc": ("z last.onnx", "verified")}
+
+
+def test_under_another_publisher_s_name_an_unknown_hash_is_unverified_and_another_network_is_refused(
+        folder: Path) -> None:
+    (folder / "w600k.onnx").write_bytes(zero_recogniser())
+    made = store(folder, row("arc", "arcface", sha256="0" * 64, also=["1" * 64], others=["w600k.onnx"]),
+                 row("arc2", "arcface"))
+    assert states(made) == {"arc": ("w600k.onnx", "unverified")}
+    (folder / "w600k.onnx").write_bytes(zero_swapper())
+    assert states(made) == {}
+    with pytest.raises(ModelError, match=r"MODEL\.CONTRACT: w600k.onnx is not of the family arcface"):
+        made.path("arc")
+
+
+def test_the_analyser_is_known_by_a_pinned_hash_of_whichever_publisher_and_by_no_name(folder: Path) -> None:
+    (folder / "theirs.onnx").write_bytes(zero_recogniser())
+    pinned = {"sha256": "0" * 64, "others": ["theirs.onnx"]}
+    made = store(folder, row("gate", "nsfw", **pinned))
+    assert states(made) == {}
+    with pytest.raises(ModelError, match=r"MODEL\.CHECKSUM"):
+        made.path("gate")
+    assert states(store(folder, row("gate", "nsfw", also=[sha(zero_recogniser())], **pinned))) == {
+        "gate": ("theirs.onnx", "verified")}
+
+
 def test_a_file_with_a_hash_that_is_not_the_pinned_one_is_named_with_both(folder: Path) -> None:
     (folder / "arc.onnx").write_bytes(zero_recogniser())
     made = store(folder, row("arc", "arcface", sha256="0" * 64))
@@ -170,6 +204,47 @@ def test_a_user_s_file_is_taken_in_under_the_catalogue_s_name(folder: Path, tmp_
     assert made.remove("arc") is None
 
 
+def mine(tmp_path: Path, name: str, data: bytes) -> Path:
+    (tmp_path / name).write_bytes(data)
+    return tmp_path / name
+
+
+@pytest.mark.parametrize(("more", "name", "kept", "state"), [
+    ({"sha256": sha(zero_recogniser())}, "mine.onnx", "arc.onnx", "verified"),
+    ({"sha256": "0" * 64, "also": [sha(zero_recogniser())]}, "mine.onnx", "arc.onnx", "verified"),
+    ({"sha256": "0" * 64}, "simplified.onnx", "simplified.onnx", "unverified"),
+    ({"sha256": "0" * 64}, "simplified.bin", "simplified.bin.onnx", "unverified"),
+    ({"sha256": "0" * 64, "others": ["w600k.onnx"]}, "w600k.onnx", "w600k.onnx", "unverified")])
+def test_what_is_taken_in_is_found_afterwards(folder: Path, tmp_path: Path, more: dict[str, Any], name: str, kept: str,
+                                              state: str) -> None:
+    made = store(folder, row("arc", "arcface", **more))
+    for _ in range(2):  # the same file again is no harm
+        assert made.take_in(mine(tmp_path, name, zero_recogniser())).path == folder / kept
+    assert states(made) == {"arc": (kept, state)}
+
+
+def test_another_file_of_a_kept_name_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    made = store(folder, row("arc", "arcface", sha256="0" * 64))
+    (folder / "simplified.onnx").write_bytes(b"theirs")
+    with pytest.raises(ModelError, match=r"MODEL\.NAME_TAKEN.*simplified\.onnx"):
+        made.take_in(mine(tmp_path, "simplified.onnx", zero_recogniser()))
+    assert (folder / "simplified.onnx").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize(("slot", "family", "more", "why"), [
+    ("arc", "arcface", {"sha256": "0" * 64}, "MODEL.CHECKSUM: arc.onnx is not arc"),
+    ("arc", "inswapper", {}, "MODEL.CONTRACT: arc.onnx is not of the family inswapper"),
+    ("arc", "nsfw", {"sha256": "0" * 64}, "MODEL.CHECKSUM: arc.onnx is not arc"),
+    ("arc", "nsfw", {}, "MODEL.CHECKSUM: arc.onnx has no known hash")])
+def test_a_user_s_file_that_is_not_what_its_name_says_is_not_taken_in(
+        folder: Path, tmp_path: Path, slot: str, family: str, more: dict[str, Any], why: str) -> None:
+    """Though there is a model that takes and gives the same."""
+    made = store(folder, row(slot, family, **more), row("other", "arcface"))
+    with pytest.raises(ModelError, match=why.replace(".", r"\.")):
+        made.take_in(mine(tmp_path, "arc.onnx", zero_recogniser()))
+    assert list(folder.iterdir()) == []
+
+
 @pytest.fixture
 def shelf() -> Iterator[Shelf]:
     with serving(Shelf(zero_recogniser())) as running:
@@ -238,6 +313,8 @@ def test_the_catalogue_is_whole() -> None:
 @pytest.mark.parametrize(("rows", "why"), [
     (row("a", "arcface") * 2, "twice"), (row("a", "nobody"), "without a contract"),
     (row("a", "arcface", needs=["b"]), "needs b"), (row("a", "arcface", sha256="xyz"), "no sha256"),
+    (row("a", "arcface", also=["F" * 64]), "no sha256"),
+    (row("a", "arcface", sha256="0" * 64) + row("b", "arcface", also=["0" * 64]), "sha256 is there twice"),
     (row("a", "arcface", package="p"), "either"), (row("a", "arcface", colour="red"), "colour"),
     (row("a", "arcface", commercial="perhaps"), "commercial"), ("[[model]", "")])
 def test_a_catalogue_with_a_fault_is_refused_with_the_place(rows: str, why: str) -> None:

@@ -45,10 +45,17 @@ def analyser_files() -> dict[str, bytes]:
     return {"analyser.1": boxes.serialised(), "analyser.2": two.serialised(), "analyser.3": four.serialised()}
 
 
+def unpinned() -> Catalogue:
+    """The program's catalogue without the hashes of files that are fetched: twins under these names have others."""
+    catalogue = whole_catalogue()
+    return replace(catalogue, model=tuple(replace(row, sha256=None, also=()) if row.urls else row
+                                          for row in catalogue.model))
+
+
 def shelve(folder: Path, files: Mapping[str, bytes]) -> Catalogue:
     """Writes files by slot, under their catalogue names. The program's catalogue, but that the analyser's hashes are
-    the twins'."""
-    catalogue = whole_catalogue()
+    the twins', and the others' are not known."""
+    catalogue = unpinned()
     folder.mkdir(parents=True, exist_ok=True)
     for slot, data in files.items():
         (folder / catalogue.row(slot).file).write_bytes(data)

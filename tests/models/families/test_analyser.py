@@ -85,9 +85,9 @@ def test_the_catalogue_has_three_with_facts_that_are_valid() -> None:
         ContentAnalyser([])
 
 
-def test_the_first_address_of_each_tells_a_hash() -> None:
-    """They count by their hash alone: from a server that names none they could be fetched, and not be used."""
+def test_a_hash_and_a_size_of_each_are_pinned() -> None:
+    """They count by their hash alone: with a pinned one, a user's own copy can be taken in where nothing is fetched."""
     catalogue = whole_catalogue()
     rows = [row for row in catalogue.offered if catalogue.family_of(row).role == "analyser"]
     assert len(rows) == 3
-    assert all(row.sha256 or row.urls[0].startswith("https://huggingface.co/") for row in rows)
+    assert all(row.sha256 and row.bytes for row in rows)
