@@ -42,7 +42,8 @@ _GAP = 0.3  # seconds without a face that are bridged within a shot
 _NEAR = 0.8  # how far it may have gone meanwhile, in widths of its box
 _ONE_HEAD = 0.45  # overlap of two boxes that lie on one head
 _GLIMPSES = 3
-_APART = 0.4  # seconds between two glimpses: neighbours say the same
+# Seconds between two glimpses, and between two frames that are judged at all: neighbours say the same.
+_APART, _JUDGED = 0.4, 0.2
 # Motion of a face from frame to frame, in widths of its box, above which the detector looks twice as often. Following
 # alone keeps a face that moves by a tenth of itself.
 _FAST = 0.04
@@ -85,10 +86,14 @@ class _Sight:
 
 @dataclass(slots=True, eq=False)
 class _Track:
+    """shot: its number in this pass. sights: best first. judged: the frame that was last asked how well it shows the
+    face. mean: the newest face with the follower's mean descriptor."""
+
     shot: int
     seen: list[_Seen] = field(default_factory=list)
     sights: list[_Sight] = field(default_factory=list)
     believed: bool = False
+    judged: int = -1_000_000
     score: float = 0.0
     mean: Face | None = None
 
@@ -201,6 +206,9 @@ class Pass:
         return any(one.frame == frame and one.face.box.overlap(box) > _ONE_HEAD for one in track.seen[-2 * _BACK:])
 
     def _sight(self, track: _Track, frame: Looked, one: FollowedFace) -> None:
+        if frame.index - track.judged < _JUDGED * self._rate:
+            return
+        track.judged = frame.index
         clear = clearness(one.face, frame.grey8())
         near = [s for s in track.sights if abs(s.frame - frame.index) < _APART * self._rate]
         if any(s.clear >= clear for s in near):

@@ -114,7 +114,7 @@ def clusters_of(tracks: Sequence[Track], same: float) -> tuple[Cluster, ...]:
     if not real:
         return ()
     groups: list[list[Track]] = [[track] for track in real]
-    means = np.stack([track.descriptor for track in real])
+    means = np.stack([track.descriptor for track in real if track.descriptor is not None])
     weight = np.array([sum(max(g.clear, 0.01) for g in track.glimpses) for track in real])
     away = np.linalg.norm(means[:, None] - means[None], axis=2) if len(real) < 64 else _distances(means)
     first, last = (np.array([getattr(track, end) for track in real]) for end in ("first", "last"))

@@ -50,6 +50,7 @@ class Shots(Generic[F]):
     def __init__(self) -> None:
         self._before: Pixels | None = None
         self._waiting: deque[tuple[F, Pixels]] = deque()
+        self._plainly = False  # nothing could be seen in the last frame, which was no flash: a fade
 
     def step(self, frame: F) -> Iterator[Told[F]]:
         self._waiting.append((frame, small(frame.grey8())))
@@ -64,7 +65,7 @@ class Shots(Generic[F]):
             frame, picture = self._waiting[0]
             plain = is_plain(picture)
             strange = plain or (self._before is not None and differ(self._before, picture))
-            if strange and self._before is not None:
+            if strange and self._before is not None and not self._plainly:
                 back = self._comes_back()
                 if back is None and more and len(self._waiting) <= FLASH:
                     return  # the frames to come decide
@@ -75,6 +76,7 @@ class Shots(Generic[F]):
             self._waiting.popleft()
             cut = strange and not plain and self._before is not None
             still = not strange and self._before is not None and is_still(self._before, picture)
+            self._plainly = plain
             if not plain:
                 self._before = picture
             yield Told(frame, cut, still=still)

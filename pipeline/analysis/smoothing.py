@@ -126,7 +126,7 @@ def _quiet(run: Run) -> Floats:
 def _above(vectors: Floats, noise: float) -> Floats:
     """(…, 2) vectors, those near `noise` shortened and those below it nearly to nothing (Wiener's rule)."""
     power = (vectors**2).sum(axis=-1, keepdims=True)
-    return vectors * power / (power + noise**2)
+    return np.asarray(vectors * power / (power + noise**2), np.float64)
 
 
 def _mean(values: Floats, reach: int) -> Floats:
@@ -147,7 +147,7 @@ def _scatter(off: Floats) -> Floats:
     changes = (np.diff(off, 3, axis=0) ** 2).sum(axis=2)
     for part in _PARTS:
         scatter[part] = np.sqrt(np.quantile(changes[:, part].mean(axis=1), _USUAL) / 20)
-    return np.clip(scatter, _LEAST_NOISE, _MOST_NOISE)
+    return np.asarray(np.clip(scatter, _LEAST_NOISE, _MOST_NOISE), np.float64)
 
 
 def _elsewhere(off: Floats, noise: Floats) -> Floats:

@@ -19,6 +19,7 @@ import numpy as np
 from models.errors import OutputError
 from models.interfaces import FaceStack, Search
 from pipeline.analysis import file as blocks
+from pipeline.analysis.found import Found
 from pipeline.analysis.known import Known
 from pipeline.analysis.looking import BEFORE, BEHIND, Pass
 from pipeline.analysis.shots import FLASH
@@ -198,7 +199,7 @@ def _going(path: Path) -> Path:
     return path.with_suffix(".going")
 
 
-def _continued(going: Path, clip: Clip, stack: FaceStack, looking: Looking) -> tuple[blocks.Found, ...]:
+def _continued(going: Path, clip: Clip, stack: FaceStack, looking: Looking) -> tuple[Found, ...]:
     """What an earlier run left; what it left torn is cut off."""
     try:
         had = blocks.read(going)
@@ -255,7 +256,7 @@ def _runs(numbers: Sequence[int]) -> list[list[int]]:
 
 
 def _looked(clip: Clip, stack: FaceStack, looking: Looking, spans: Sequence[tuple[int, int]],
-            count: _Count, check: Callable[[], None]) -> Generator[blocks.Found, None, None]:
+            count: _Count, check: Callable[[], None]) -> Generator[Found, None, None]:
     """What is found in consecutive spans, each as soon as it is known. Raises MediaDamaged after the last good frame's
     span was given."""
     first, last = max(spans[0][0] - BEFORE, 0), min(spans[-1][1] + BEHIND + FLASH, len(clip.pts) - 1)

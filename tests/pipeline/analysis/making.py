@@ -88,10 +88,14 @@ def openness(points: Points) -> float:
     return float(tall / np.hypot(*(points[45] - points[36])))
 
 
+def back_of(warp: Warp) -> Warp:
+    return np.asarray(np.linalg.inv(warp), np.float64)
+
+
 def errors(points: Sequence[Points], warps: Sequence[Warp]) -> Points:
     """(n, 68, 2): each point's distance from its own mean place in the still, brought into the frames, in pixels:
     jitter and lag together."""
-    back = np.stack([project(np.linalg.inv(warp), there) for warp, there in zip(warps, points, strict=True)])
+    back = np.stack([project(back_of(warp), there) for warp, there in zip(warps, points, strict=True)])
     mean = back.mean(axis=0)
     return np.stack([there - project(warp, mean) for warp, there in zip(warps, points, strict=True)])
 
@@ -99,6 +103,6 @@ def errors(points: Sequence[Points], warps: Sequence[Warp]) -> Points:
 def lag(points: Sequence[Points], warps: Sequence[Warp]) -> float:
     """Frames by which points come late: how much of their error lies along the motion of the frame before."""
     off = errors(points, warps)[1:]
-    mean = np.mean([project(np.linalg.inv(warp), there) for warp, there in zip(warps, points, strict=True)], axis=0)
+    mean = np.mean([project(back_of(warp), there) for warp, there in zip(warps, points, strict=True)], axis=0)
     steps = np.diff(np.stack([project(warp, mean) for warp in warps]), axis=0)
     return float(-(off * steps).sum() / (steps**2).sum())
