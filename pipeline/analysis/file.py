@@ -145,7 +145,7 @@ def _index_of(found: Found) -> dict[str, NDArray[Any]]:
         "frames": np.array([glimpse.frame for _, glimpse in glimpses], np.int64),
         "clear": np.array([glimpse.clear for _, glimpse in glimpses], np.float32),
         "boxes": np.array([glimpse.box for _, glimpse in glimpses], np.float32).reshape(-1, 4),
-        "descriptors": np.array([glimpse.descriptor for _, glimpse in glimpses], np.float32).reshape(-1, dims),
+        "descriptors": np.array([g.descriptor for _, g in glimpses], np.float32).reshape(len(glimpses), dims),
     }
 
 
