@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.analysis.looking import Pass
 from pipeline.clips.marks import packet_of
 from pipeline.pictures.xmp import provenance_of
 from pipeline.recipe import Recipe
 from pipeline.rendering import part
 from pipeline.rendering import plan as plans
 from pipeline.rendering.ledger import finished_parts, parts_folder
+from pipeline.tracking.frames import Looked
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.door.conftest import WEBUI, Call
 from tests.door.making import bgr_of, face_clip, packets_of, planes_of, read_tags, times_of, write_clip
@@ -107,6 +109,12 @@ def test_people_are_listed_and_told_apart_by_number(call: Door, clip: Path, tmp_
     assert found.code == 0, found.err
     assert [(p["number"], p["frames"] > 0) for p in found.data["people"]] == [(1, True)]
     assert (found.data["frames"], found.data["rate"], found.data["width"]) == (36, "25", 320)
+    face, = found.data["faces"]
+    assert (face["person"], face["first"], face["last"], face["frames"]) == (1, 12, 35, 24)
+    person, = found.data["people"]
+    assert (person["frames"], person["seconds"]) == (24, 0.96)
+    assert found.data["shots"][0]["first"] == 0
+    assert found.data["shots"][-1]["last"] == 35
     kept = call("render", "--source", HOPPER, "--target", clip, "--output", tmp_path / "k.mp4", "--map", "1=keep")
     assert (kept.code, kept.last.split(":")[0]) == (2, "RECIPE.NOTHING_TO_DO")
     wrong = call("render", "--source", HOPPER, "--target", clip, "--output", tmp_path / "k.mp4", "--map",
@@ -118,6 +126,22 @@ def test_people_are_listed_and_told_apart_by_number(call: Door, clip: Path, tmp_
     assert done.data["people"] == [{"number": 1, "frames": 24}]
     recipe = Recipe.model_validate(done.data["recipe"])
     assert [len(person.descriptor) for person in recipe.people] == [128]
+
+
+def test_analyse_goes_on_after_ctrl_c(call: Door, clip: Path, short_parts: None, monkeypatch: pytest.MonkeyPatch,
+                                      ) -> None:
+    step = Pass.step
+
+    def interrupted(by: Pass, frame: Looked) -> None:
+        step(by, frame)
+        if frame.index == 32:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Pass, "step", interrupted)
+    stopped = call("analyse", clip)
+    assert (stopped.code, stopped.last) == (130, "Stopped. 12 of 36 frames are known; the same command goes on.")
+    monkeypatch.setattr(Pass, "step", step)
+    assert call("analyse", clip, "--json").data["faces"][0]["frames"] == 24
 
 
 def test_a_clip_can_be_a_source(call: Door, clip: Path, tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def clip_of(still: Pixels, motion: Callable[[int], Warp], frames: int,
     return [picture for picture, _ in moving_still(still, frames, motion, size=SIZE, noise=2, light=light)]
 
 
-@pytest.mark.parametrize("what", ["turning", "growing", "lit", "turned at first"])
+@pytest.mark.parametrize("what", ["turning", *(pytest.param(what, marks=pytest.mark.long)
+                                               for what in ("growing", "lit", "turned at first"))])
 def test_a_face_is_known_in_every_frame(what: str, astronaut: Pixels, stack: FaceStack) -> None:
     """The box of a face is 80 px wide and more, and it is seen from the front at some moment."""
     middle, frames = (240.0, 135.0), 36
@@ -92,6 +93,7 @@ def test_two_who_cross_keep_their_names(astronaut: Pixels, hopper: Pixels, stack
     assert all(count == 2 for index, count in enumerate(known) if abs(place(index)[0] - place(index)[1]) > 120)
 
 
+@pytest.mark.long
 def test_whoever_leaves_and_comes_back_is_the_same_person(astronaut: Pixels, hopper: Pixels, stack: FaceStack) -> None:
     def at(index: int) -> float:
         """Out over the right edge, and in again on the left."""
@@ -115,6 +117,7 @@ def test_whoever_leaves_and_comes_back_is_the_same_person(astronaut: Pixels, hop
         raise AssertionError("nobody left and came back")
 
 
+@pytest.mark.long
 def test_behind_something_that_passes_a_face_goes_on(astronaut: Pixels, stack: FaceStack) -> None:
     pictures = []
     for index in range(40):

@@ -44,6 +44,7 @@ def test_what_is_written_is_read_again_in_a_few_hundred_bytes_a_face_and_frame(t
     with path.open("wb") as file:
         blocks.begin(file, {"clip": "a"})
         blocks.put_span(file, found)
+        blocks.put_span(file, Found(300, 309))  # nobody is there
         blocks.put_end(file, {"damaged": None})
     read = blocks.read(path)
     assert (read.head, read.end, read.length) == ({"clip": "a"}, {"damaged": None}, path.stat().st_size)
@@ -56,6 +57,8 @@ def test_what_is_written_is_read_again_in_a_few_hundred_bytes_a_face_and_frame(t
         assert np.array_equal(after.flags, before.flags)
         assert np.allclose(after.spread, before.spread, atol=1e-4)
         assert np.array_equal(after.glimpses[0].descriptor, before.glimpses[0].descriptor)
+    nobody = blocks.read_points(path, read.places[1], read.spans[1])
+    assert (nobody.first, nobody.last, nobody.pieces) == (300, 309, ())
     assert path.stat().st_size / 350 < 300
 
 

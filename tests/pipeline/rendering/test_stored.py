@@ -171,7 +171,8 @@ def test_not_her_is_kept_to_where_people_are_hidden_too(registry: Registry, path
     engine, _ = engine_of(registry, tmp_path)
     clip = engine.open_clip(path)
     person = engine.analyse_clip(clip).people()[0].person
-    everyone_else = {"people": (person,), "cast": {1: Keep()}, "everyone": Anonymise(), "accepted": (Span(),)}
+    everyone_else: dict[str, Any] = {"people": (person,), "cast": {1: Keep()}, "everyone": Anonymise(),
+                                     "accepted": (Span(),)}
     with pytest.raises(NoFace):  # she is known, and may be seen: nothing is hidden
         rendered(engine, painted(registry, clip, **everyone_else), tmp_path / "kept.mkv")
     not_her = (Whose(at="1", x=0.5, y=0.5, number=0),)
