@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from models.arrays import Mask
-from models.errors import Cancelled, InputError, NoFace, RecipeError
+from models.errors import Cancelled, NoFace, RecipeError
 from models.face import Box
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
@@ -32,6 +31,7 @@ from pipeline.crops import cut
 from pipeline.enlarging import enlarged_face
 from pipeline.frame import Frame
 from pipeline.gate import Guard, admit, effects_of, unspoken_of
+from pipeline.meant import check_cast, pick
 from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, read_picture, write_picture
 from pipeline.pictures.preview import Encoded, encode_portrait
 from pipeline.recipe import (
@@ -47,6 +47,7 @@ from pipeline.recipe import (
     make_effects,
 )
 from pipeline.refusals import Refused
+from pipeline.remembering import Remembered
 from pipeline.rendering.analysing import analyse
 from pipeline.rendering.control import Control
 from pipeline.rendering.desk import Desk, Drawn, Estimate, FaceThere, progress_of, shown, stopper
@@ -109,33 +110,6 @@ class Rendered:
         return whole
 
 
-class _Kept:
-    """The most recently used results of some work, by key. Safe to share between threads."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._items: OrderedDict[Hashable, Any] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def clear(self) -> None:
-        with self._lock:
-            self._items.clear()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        with self._lock:
-            if key in self._items:
-                self._items.move_to_end(key)
-                found: T = self._items[key]
-                return found
-        made = make()
-        with self._lock:
-            # Two threads may have made it at once: all of them use the first one's.
-            kept: T = self._items.setdefault(key, made)
-            while len(self._items) > self._most:
-                self._items.popitem(last=False)
-            return kept
-
-
 _AT_ONCE = Control()
 
 
@@ -162,10 +136,10 @@ class Engine:
         self._finding = threading.Lock()
         self.models = self.networks.for_owner("looked at", Priority.PREVIEW)
         self.guard = Guard(self.networks, self.models)
-        self._analyses = _Kept(KEPT_ANALYSES)
-        self._sources = _Kept(KEPT_SOURCES)
-        self._people = _Kept(KEPT_ANALYSES)
-        self._backdrops = _Kept(KEPT_BACKDROPS)
+        self._analyses = Remembered(KEPT_ANALYSES)
+        self._sources = Remembered(KEPT_SOURCES)
+        self._people = Remembered(KEPT_ANALYSES)
+        self._backdrops = Remembered(KEPT_BACKDROPS)
         self.desk = Desk(self)
 
     @property
@@ -221,7 +195,7 @@ class Engine:
             if not reports:
                 raise NoFace(f"No face can be found in {picture.name}.", subject=picture.name,
                              remedy="Choose a photo that shows one face from the front, at least 80 pixels wide.")
-            report = _pick(picture, reports, number)
+            report = pick(picture, reports, number)
             if number is None and len(reports) > 1:
                 remarks.append(Remark("SOURCE.SEVERAL", f"{picture.name} shows {len(reports)} faces; the largest "
                                                         f"(number {report.number}) is used.",
@@ -253,7 +227,7 @@ class Engine:
             raise _refused(target, "the picture")
         analysis = self.analyse(target, recipe.looking, progress=lambda share, stage: progress(share / 2, stage),
                                 cancelled=cancelled)
-        _check_cast(recipe, target, analysis, sources, self.registry)
+        check_cast(recipe, target, analysis, sources, self.registry)
         _check(cancelled)
         seed = zlib.crc32(target.id.encode())
         everyone = [report.face for report in analysis.faces]
@@ -480,33 +454,6 @@ def _check(cancelled: Callable[[], bool]) -> None:
 def _refused(picture: Picture, what: str) -> Refused:
     return Refused(picture.name, f"The content analyser refuses {what} {picture.name}.",
                    "Choose another picture; nothing was written.")
-
-
-def _pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) -> FaceReport:
-    if number is None:
-        return max(reports, key=lambda report: report.face.box.area)
-    for report in reports:
-        if report.number == number:
-            return report
-    raise InputError(f"{picture.name} has no face number {number}; it has {len(reports)}.", subject=picture.name,
-                     remedy="Choose one of the numbers that `analyse` prints.", code="INPUT.NO_SUCH_FACE")
-
-
-def _check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Mapping[str, Source],
-                registry: Registry) -> None:
-    whole = {registry.get(effect.processor).spec.role for effect in recipe.effects if effect.on} == {"frame"}
-    if not analysis.faces and not recipe.covers and not whole:
-        raise NoFace(f"No face can be found in {target.name}.", subject=target.name,
-                     remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")
-    numbers = {report.number for report in analysis.faces}
-    for number in sorted(set(recipe.cast) - numbers):
-        raise RecipeError(f"{target.name} has no person {number}; it has {len(numbers)}.", subject=target.name,
-                          remedy="Choose one of the numbers that `analyse` prints.", code="RECIPE.NO_SUCH_PERSON")
-    for choice in (recipe.choice_for(number) for number in numbers):
-        if isinstance(choice, UseSource) and choice.source not in sources:
-            raise RecipeError(f"The recipe uses the source {choice.source!r}, and no photo of it is given.",
-                              subject=choice.source, remedy="Give it with --source, or add it in the studio.",
-                              code="RECIPE.NO_SOURCE")
 
 
 def _edit(ran: Sequence[Effect], registry: Registry, analysed: bool) -> Edit:
