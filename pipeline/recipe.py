@@ -178,7 +178,8 @@ class ClipOutput(_Model):
     preset (x264's words for H.264 and H.265). height: scale to so many lines of the upright picture. fps: frames a
     second as an exact fraction; frames are dropped or repeated, never re-timed. sound: keep the sound tracks. encoder:
     which hardware. deinterlace: make whole pictures of interlaced fields. sdr: map HDR to SDR. damaged: refuse a clip
-    that is corrupt in the middle, or render it up to the damage.
+    that is corrupt in the middle, or render it up to the damage. smart: copy what no effect touches as it is, where
+    that is exact.
     """
 
     container: Container | None = None
@@ -192,6 +193,7 @@ class ClipOutput(_Model):
     deinterlace: bool = False
     sdr: bool = False
     damaged: Literal["refuse", "up_to"] = "refuse"
+    smart: bool = True
 
 
 class Looking(_Model):

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.clips.groups import Groups
 from processors.batches import Remark
 
 Matrix = Literal["bt601", "bt709", "bt2020", "rgb"]
@@ -69,8 +70,8 @@ class Clip:
     on how many there are).
     keyframes: those of them at which decoding can begin. duration: seconds from the first picture's start to the last
     one's end. variable: pictures are not evenly spaced. depth: bits a sample. fields: progressive, or which field of
-    an interlaced picture comes first. kind: a file, an image sequence or an animated GIF. notes: what people should
-    know, in words.
+    an interlaced picture comes first. kind: a file, an image sequence or an animated GIF. groups: which pictures can be
+    copied as they are, of H.264 in MP4, MOV and Matroska. notes: what people should know, in words.
     """
 
     path: Path
@@ -102,6 +103,7 @@ class Clip:
     chapters: int = 0
     metadata: dict[str, str] = field(default_factory=dict, repr=False)
     bytes: int = 0
+    groups: Groups | None = None
     notes: tuple[Remark, ...] = ()
 
     @property

@@ -61,6 +61,8 @@ def _x264(encoding: Encoding, crf: int | None, speed: str) -> Options:
     params = [f"asm={_REPEATABLE}"] if cv2.checkHardwareSupport(_AVX512) else []
     if encoding.fields != "progressive":
         params.append("tff=1" if encoding.fields == "top" else "bff=1")
+    if encoding.smart:
+        params.append(f"sps-id={encoding.sets_number}")  # its PPS gets the same
     if params:
         own.append(("x264-params", ":".join(params)))
     if encoding.container == "avi":

@@ -43,8 +43,9 @@ class Encoding:
     turns that the container asks players for. upright: turn the frames themselves instead (`filters.upright`). colour:
     as it is tagged. mastering: HDR metadata that goes along. fields: how pictures are interlaced. rate: nominal frames
     a second. fps: when frames are dropped or repeated, else None. time_base: seconds a tick of the parts' times.
-    deinterlace, sdr: filters that run before the encoder. sound: whether sound tracks are kept. notes: what people
-    should know before it runs.
+    deinterlace, sdr: filters that run before the encoder. sound: whether sound tracks are kept. sets_number: which
+    number the encoder's parameter sets have, where groups of the clip may be copied between what it encodes; 0 where
+    not. notes: what people should know before it runs.
     """
 
     container: Container
@@ -67,6 +68,7 @@ class Encoding:
     deinterlace: bool = False
     sdr: bool = False
     sound: bool = True
+    sets_number: int = 0
     notes: tuple[Remark, ...] = ()
 
     @property
@@ -76,6 +78,11 @@ class Encoding:
     @property
     def coding(self) -> CodecRow:
         return codecs()[self.codec]
+
+    @property
+    def smart(self) -> bool:
+        """Whether groups of the clip may be copied between what is encoded."""
+        return self.sets_number > 0
 
 
 def resolve(clip: Clip, output: Path | Container, settings: ClipOutput,
@@ -103,7 +110,7 @@ def resolve(clip: Clip, output: Path | Container, settings: ClipOutput,
         deinterlace=settings.deinterlace and clip.fields != "progressive",
         sdr=sdr,
         sound=settings.sound, notes=(*notes, *more, *_said(clip, container, codec, settings, fps, upright)))
-    return _with_encoder(plain, settings, hardware)
+    return _with_encoder(clip, plain, settings, hardware)
 
 
 def container_of(clip: Clip, output: Path | Container, settings: ClipOutput) -> ContainerRow:
@@ -283,7 +290,7 @@ def _said(clip: Clip, container: ContainerRow, codec: CodecRow, settings: ClipOu
     return tuple(notes)
 
 
-def _with_encoder(plain: Encoding, settings: ClipOutput, hardware: Hardware | None) -> Encoding:
+def _with_encoder(clip: Clip, plain: Encoding, settings: ClipOutput, hardware: Hardware | None) -> Encoding:
     """The encoder and its options; a named card's where a trial succeeds, else software, which is said."""
     speed = settings.speed or "medium"
     if speed not in speed_words():
@@ -304,4 +311,27 @@ def _with_encoder(plain: Encoding, settings: ClipOutput, hardware: Hardware | No
             plain = replace(plain, notes=(*plain.notes, Remark(
                 "OUTPUT.ENCODER", f"{row.title} cannot encode this here; {plain.coding.title} is encoded by the "
                 "processor instead.")))
+    if settings.smart and alike(clip, plain) and clip.groups is not None and not never_copied(clip):
+        plain = replace(plain, sets_number=clip.groups.sets.free_number() or 0)
     return replace(plain, options=encoder_options(plain.encoder, plain, crf, speed))
+
+
+def alike(clip: Clip, encoding: Encoding) -> bool:
+    """Whether an output is wanted whose pictures are coded as the clip's, so that both can stand in one track."""
+    return (clip.groups is not None and encoding.encoder == "libx264" and encoding.container in ("mp4", "mov", "mkv")
+            and (encoding.width, encoding.height) == clip.stored and encoding.pix_fmt == clip.pix_fmt
+            and encoding.sar == (clip.sar or 1) and encoding.colour == clip.colour and encoding.fps is None
+            and not (encoding.upright or encoding.sdr or encoding.deinterlace))
+
+
+def never_copied(clip: Clip) -> str:
+    """Why no group of a clip can be copied beside encoded ones, in words; empty where some can."""
+    if clip.groups is None:
+        return "it is not H.264 in MP4, MOV or MKV"
+    if clip.fields != "progressive":
+        return "it is interlaced"
+    if clip.dolby_vision:
+        return "it carries Dolby Vision"
+    if clip.groups.why:
+        return clip.groups.why
+    return "" if clip.groups.sets.free_number() else "it uses every number that parameter sets can have"

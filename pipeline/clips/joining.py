@@ -19,6 +19,7 @@ import av
 from models.errors import MediaError, OutputError
 from pipeline.clips.boxes import append_xmp, insert_xmp
 from pipeline.clips.clip import Clip
+from pipeline.clips.copying import Copied, Index, beside_copied, common_header, index_copied
 from pipeline.clips.ebml import ROOM, set_pixel_shape
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.exporting import export
@@ -60,11 +61,12 @@ class Joined:
     notes: tuple[Remark, ...] = ()
 
 
-def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *, start: int, stop: int | None,
+def join(clip: Clip, encoding: Encoding, parts: Sequence[Path | Copied], output: Path, *, start: int, stop: int | None,
          edit: Edit, overwrite: bool = False, check: Callable[[], None] = lambda: None) -> Joined:
     """Makes the output of its parts: written beside it under a hidden name and renamed when it is whole and on the
     disk, with its sidecar or not at all.
 
+    parts: files, and spans of the clip that are copied as they are (where the encoding is smart).
     start, stop: the span that was rendered, in the clip's ticks (stop None: to the end). Untrimmed, every time stays;
     trimmed, the first picture comes at zero and the other tracks are cut with it. check: called for every packet; what
     it raises ends the work and leaves nothing behind. Raises OutputError (see `check_output`, `DISK.FULL`),
@@ -72,17 +74,18 @@ def join(clip: Clip, encoding: Encoding, parts: Sequence[Path], output: Path, *,
     """
     packet, notes = statement(edit, clip.path)
     if encoding.container in ("gif", "sequence"):
-        made = export(clip, encoding, [index_part(part, encoding) for part in parts], output, packet=packet, stop=stop,
-                      overwrite=overwrite, check=check)
+        files = [index_part(part, encoding) for part in parts if isinstance(part, Path)]
+        made = export(clip, encoding, files, output, packet=packet, stop=stop, overwrite=overwrite, check=check)
         return Joined(made.path, made.bytes, encoding.container, encoding.codec, made.frames, made.sidecar,
                            (*notes, *_sounds_lost(clip, encoding), *_stripped(edit)))
     check_output(output, overwrite, [clip.path])
     beside = sidecar_of(output) if encoding.container == "avi" else None
     if beside is not None:
         check_output(beside, overwrite, [clip.path])
-    indexes = [index_part(part, encoding) for part in parts]
+    indexes: list[Index] = [index_copied(clip, part) if isinstance(part, Copied) else index_part(part, encoding)
+                            for part in parts]
     final = Path(os.path.realpath(output))
-    staged = _staging(final, parts)
+    staged = _staging(final, [part for part in parts if isinstance(part, Path)])
     try:
         with _placing(output, final, staged, beside, packet, overwrite=overwrite):
             job = _Join(clip, encoding, indexes, edit, start, stop, check)
@@ -138,7 +141,7 @@ def _placing(output: Path, final: Path, staged: Path, beside: Path | None, packe
 class _Join:
     """One output on its way. notes: what was left out."""
 
-    def __init__(self, clip: Clip, encoding: Encoding, parts: Sequence[PartIndex], edit: Edit, start: int,
+    def __init__(self, clip: Clip, encoding: Encoding, parts: Sequence[Index], edit: Edit, start: int,
                  stop: int | None, check: Callable[[], None]) -> None:
         self.notes: Notes = ()
         self._clip = clip
@@ -149,6 +152,7 @@ class _Join:
         self._stop = stop
         self._check = check
         self._start = start
+        self._header = common_header(parts)
 
     def write(self, staged: Path, packet: bytes) -> None:
         with contextlib.ExitStack() as stack:
@@ -174,9 +178,10 @@ class _Join:
 
     def _fill(self, target: av.container.OutputContainer, source: av.container.InputContainer | None, times: Timeline,
               window: Window) -> None:
-        part = open_part(self._parts[0].path, self._encoding)
-        with part:
-            self._stream = _picture_stream(target, part.streams.video[0], self._encoding, times)
+        encoded = next((part for part in self._parts if isinstance(part, PartIndex)), None)
+        with open_part(encoded.path, self._encoding) if encoded is not None else _source(self._clip) as model:
+            number = 0 if encoded is not None else self._clip.stream
+            self._stream = _picture_stream(target, model.streams[number], self._encoding, times, self._header)
         self._carriers: list[Carrier] = []
         if source is not None:
             own = source.streams[self._clip.stream]
@@ -216,16 +221,15 @@ class _Join:
         number = 0
         tick = float(times.time_base)
         for part in self._parts:
-            with open_part(part.path, self._encoding) as container:
-                for packet in container.demux(container.streams.video[0]):
-                    if not packet.size:
-                        continue
-                    packet.stream = self._stream
-                    packet.time_base = times.time_base
-                    packet.pts, packet.dts = int(times.pts[number]), int(times.dts[number])
-                    packet.duration = int(times.durations[number])
-                    yield int(times.dts[number]) * tick, packet
-                    number += 1
+            for read in part.packets(self._encoding):
+                encoded = self._header is not None and isinstance(part, PartIndex)
+                packet = beside_copied(read) if encoded else read
+                packet.stream = self._stream
+                packet.time_base = times.time_base
+                packet.pts, packet.dts = int(times.pts[number]), int(times.dts[number])
+                packet.duration = int(times.durations[number])
+                yield int(times.dts[number]) * tick, packet
+                number += 1
 
 
 def _source(clip: Clip) -> av.container.InputContainer:
@@ -290,10 +294,15 @@ def _shift_of_pictures(clip: Clip, encoding: Encoding, window: Window, start: in
     return window.shift - first
 
 
-def _picture_stream(target: av.container.OutputContainer, part: av.VideoStream, encoding: Encoding,
-                    times: Timeline) -> Any:
-    stream = target.add_stream_from_template(part, opaque=True)
+def _picture_stream(target: av.container.OutputContainer, model: Any, encoding: Encoding, times: Timeline,
+                    header: bytes | None) -> Any:
+    """model: a stream that is coded as the output's. header: what decoders must know, where it is not the model's."""
+    stream: Any = target.add_stream_from_template(model, opaque=True)
     context = stream.codec_context
+    if header is not None:
+        context.extradata = header
+        if encoding.container != "mkv":
+            context.codec_tag = "avc1"
     context.sample_aspect_ratio = encoding.sar
     colour = encoding.colour
     context.color_range, context.colorspace = colour.range, colour.space

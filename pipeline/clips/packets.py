@@ -12,6 +12,8 @@ from av.container import InputContainer
 from av.stream import Discard
 from numpy.typing import NDArray
 
+from pipeline.clips.groups import Survey
+
 REORDER = 16
 """Most pictures that are coded before one that is shown earlier (H.264 and HEVC, annexes A: the decoder's buffer)."""
 
@@ -39,8 +41,8 @@ class Packets:
     """Of the picture stream, in the order of the file. pts: (N,) or empty where the file says none (`counted`).
     keys: places in the file's order. durations: ticks, 0 where nothing says. untimed: packets without a time. warmed: a
     keyframe that an edit list hides comes before the first picture that is shown, which can so be decoded. hidden:
-    packets that are not shown. torn: the last packet is not whole. locked: some are encrypted. error: what ended
-    reading too early."""
+    packets that are not shown. torn: the last packet is not whole. locked: some are encrypted. survey: of H.264 as MP4
+    and Matroska hold it. error: what ended reading too early."""
 
     pts: list[int] = field(default_factory=list)
     keys: list[int] = field(default_factory=list)
@@ -50,6 +52,7 @@ class Packets:
     hidden: int = 0
     torn: bool = False
     locked: bool = False
+    survey: Survey | None = None
     error: av.FFmpegError | None = None
 
 
@@ -60,9 +63,13 @@ def read_packets(container: InputContainer, stream: av.VideoStream) -> Packets:
             other.discard = Discard.all
     found = Packets()
     vp8 = stream.codec_context.name == "vp8"
+    if stream.codec_context.name == "h264" and container.format.name.startswith(("mov,", "matroska,")):
+        found.survey = Survey(stream.codec_context.extradata)
     try:
         for packet in container.demux(stream):
             found.locked |= packet.has_sidedata("encryption_info")  # ISO/IEC 23001-7
+            if found.survey is not None:
+                found.survey.take(packet)
             if packet.is_discard:
                 found.hidden += 1
                 found.warmed |= packet.is_keyframe and not found.pts

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import secrets
+from collections.abc import Generator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -195,8 +196,17 @@ class PartIndex:
     pts: NDArray[np.int64]
     extradata: bytes
 
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
     def __len__(self) -> int:
         return len(self.pts)
+
+    def packets(self, encoding: Encoding) -> Generator[Any, None, None]:
+        """Its packets, for the output. Raises MediaError `PART.DAMAGED`."""
+        with open_part(self.path, encoding) as container:
+            yield from (packet for packet in container.demux(container.streams.video[0]) if packet.size)
 
 
 def open_part(path: Path, encoding: Encoding | None = None) -> av.container.InputContainer:
@@ -228,7 +238,7 @@ def index_part(path: Path, encoding: Encoding) -> PartIndex:
     return PartIndex(path, pts - pts.min() + first, extradata)
 
 
-def damaged(path: Path, why: str) -> MediaError:
+def damaged(path: Path | str, why: str) -> MediaError:
     return MediaError(f"The part {path} cannot be used: {why}.", subject=str(path), code="PART.DAMAGED",
                       remedy="Delete it and render again with --resume: only this part is made again.")
 

@@ -212,7 +212,8 @@ def _clip(source: _Source, container: InputContainer, stream: Any, found: Packet
         variable=pace.variable, depth=holds(pix_fmt).depth, alpha=holds(pix_fmt).alpha,
         fields=tags.fields_of(stream, frame), colour=tags.colour_of(stream, frame, pix_fmt),
         mastering=tags.mastering_of(frame), dolby_vision=tags.has_dolby_vision(stream, frame), kind=source.kind,
-        tracks=heard.tracks, chapters=len(container.chapters()), metadata=dict(container.metadata), bytes=source.size)
+        tracks=heard.tracks, chapters=len(container.chapters()), metadata=dict(container.metadata), bytes=source.size,
+        groups=found.survey.groups(pts) if found.survey is not None else None)
     return remarks_on(clip, shape, heard, lost=times.lost, cut=times.ends_short or found.torn)
 
 

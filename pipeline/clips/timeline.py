@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clips.clip import Clip
+from pipeline.clips.copying import Index
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.parts import PartIndex, damaged
 
@@ -30,15 +31,17 @@ class Timeline:
     durations: NDArray[np.int64]
 
 
-def timeline(clip: Clip, encoding: Encoding, parts: Sequence[PartIndex], *, stop: int | None,
+def timeline(clip: Clip, encoding: Encoding, parts: Sequence[Index], *, stop: int | None,
              shift: Fraction) -> Timeline:
     """shift: seconds that are taken off the clip's times. With another frame rate the parts' ticks count from the
     span's first picture. Raises MediaError `PART.DAMAGED` where parts overlap or do not follow each other."""
     for before, after in itertools.pairwise(parts):
         if after.pts.min() <= before.pts.max():
-            raise damaged(after.path, "its pictures lie before the end of the part before")
-        if after.extradata != before.extradata:
-            raise damaged(after.path, "it was encoded with other settings than the part before")
+            raise damaged(after.name, "its pictures lie before the end of the part before")
+    encoded = [part for part in parts if isinstance(part, PartIndex)]
+    for one, other in itertools.pairwise(encoded):
+        if other.extradata != one.extradata:
+            raise damaged(other.path, "it was encoded with other settings than the part before")
     raw = np.concatenate([part.pts for part in parts])
     last = int(raw.max())
     # ticks of the parts -> ticks of the output: scale * ticks + origin

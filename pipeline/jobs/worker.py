@@ -61,7 +61,8 @@ def result_of(written: ClipWritten) -> JobResult:
     notes = [JobNote(note.code, note.words, dict(note.values)) for note in written.notes]
     notes += [JobNote(note.code, note.words, {**note.values, "person": number} if number else dict(note.values))
               for number, found in written.remarks for note in found]
-    data = {name: getattr(written, name) for name in ("container", "codec", "frames", "rendered", "reused", "changed")}
+    data = {name: getattr(written, name) for name in ("container", "codec", "frames", "rendered", "reused", "copied",
+                                                      "changed")}
     return JobResult(str(written.path), written.bytes, tuple(notes),
                      str(written.sidecar) if written.sidecar else None, data)
 

@@ -28,7 +28,7 @@ from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Perso
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
 from pipeline.rendering.part import SCAN_SECONDS, Drawer, Tally, Work, render_part
-from pipeline.rendering.plan import PlannedPart, make_plan, ticks_of
+from pipeline.rendering.plan import PlannedPart, length_of, make_plan, ticks_of
 from pipeline.rendering.request import ClipRequest
 from pipeline.rendering.run import render_clip
 from pipeline.tracking.drawn import DrawnFace, drawn_faces
@@ -53,7 +53,8 @@ PREVIEW_HEIGHT = 720
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """frames: to be rendered. seconds: they will take, from a trial of a few of them. bytes: the output's rough size.
+    """frames: of the output. seconds: they will take, from a trial of a few of them; copied ones take none. bytes: the
+    output's rough size.
     free: bytes on its disk."""
 
     frames: int
@@ -183,7 +184,8 @@ class Desk:
         began = time.monotonic()
         written = render_clip(self._engine, ClipRequest(recipe=asked, output=path), control, clip=clip, sources=sources,
                               look_first=False)
-        self._learn(recipe, clip, (time.monotonic() - began) / max(written.frames, 1))
+        if written.frames > written.copied:
+            self._learn(recipe, clip, (time.monotonic() - began) / (written.frames - written.copied))
         return path
 
     def estimate(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
@@ -191,21 +193,25 @@ class Desk:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
         encoding = resolve(clip, output, recipe.output.clip)
         plan = make_plan(recipe, clip, encoding)
-        pace = self._pace.get(_key(recipe, clip))
+        made = plan.frames - plan.copied
+        pace = self._pace.get(_key(recipe, clip)) if made else 0.0
         if pace is None:
             pace = self._try(recipe, clip, sources, output, check)
-        seconds = float(sum(clip.seconds(part.stop - part.start) for part in plan.parts))
+        seconds = [float(sum(length_of(clip, part) for part in plan.parts if part.copied == copied))
+                   for copied in (False, True)]
+        own = round(seconds[1] * clip.bytes / float(clip.duration)) if plan.copied else 0
         place = output.parent
         while not place.exists():
             place = place.parent
-        return Estimate(plan.frames, plan.frames * pace, estimate_bytes(clip, encoding, seconds),
+        return Estimate(plan.frames, made * pace, estimate_bytes(clip, encoding, seconds[0]) + own,
                         shutil.disk_usage(place).free)
 
     def _try(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
              check: Callable[[], None]) -> float:
         """Seconds a frame takes, from a few in the middle."""
         plan = make_plan(recipe, clip, resolve(clip, output, recipe.output.clip))
-        middle = plan.parts[len(plan.parts) // 2]
+        parts = [part for part in plan.parts if not part.copied]
+        middle = parts[len(parts) // 2]
         frames = min(TRIAL, middle.frames)
         first = middle.first + (middle.frames - frames) // 2
         behind = first + frames
@@ -223,7 +229,7 @@ class Desk:
             # Where somebody is hidden, a part is looked at before it is drawn, with what lies round it.
             roll = 2 * round(SCAN_SECONDS * clip.rate)
             a_look = (marks[0] - began) / min(frames + roll, clip.frames)
-            mean = plan.frames / len(plan.parts)
+            mean = (plan.frames - plan.copied) / len(parts)
             pace += a_look * min(mean + roll, clip.frames) / mean
         self._learn(recipe, clip, pace)
         return pace

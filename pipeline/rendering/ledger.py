@@ -30,7 +30,7 @@ class DonePart:
     """What is known of a finished part. file: its name in the folder. frames: pictures in it. changed: of which any
     pixel was touched. people: frames in which each number's face was changed. remarks: by number. seconds: it took.
     damaged: the tick up to which the clip could be read, where it is damaged in this part. empty: nothing of it is
-    shown, because the output has fewer pictures a second."""
+    shown, because the output has fewer pictures a second. (What is copied from the clip is in no ledger.)"""
 
     key: str
     file: str

@@ -18,8 +18,9 @@ import numpy as np
 
 from models.errors import RecipeError
 from pipeline.clips.clip import Clip
-from pipeline.clips.encoding import Encoding
+from pipeline.clips.encoding import Encoding, alike, never_copied
 from pipeline.recipe import Anonymise, Effect, Keep, Recipe
+from processors.batches import Remark
 
 # Frames after which the next keyframe begins a part, and after which any frame does. A part is what a crash can cost:
 # 150 frames are five seconds of a clip; each part begins with frames that are only looked at (tracking.PRE_ROLL), which
@@ -33,7 +34,8 @@ RENDERING = 1
 @dataclass(frozen=True, slots=True)
 class PlannedPart:
     """Frames with start <= ticks < stop. effects: the chain of its segment; touched: whether anything could change
-    there (else frames only pass through). key: digest of all that decides its frames."""
+    there (else frames only pass through). copied: its packets are the clip's own. key: digest of all that decides its
+    frames."""
 
     number: int
     start: int
@@ -43,6 +45,7 @@ class PlannedPart:
     effects: tuple[Effect, ...]
     touched: bool
     key: str
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Plan:
     @property
     def frames(self) -> int:
         return sum(part.frames for part in self.parts)
+
+    @property
+    def copied(self) -> int:
+        """Frames that are the clip's own, bit for bit."""
+        return sum(part.frames for part in self.parts if part.copied)
 
 
 def ticks_of(clip: Clip, seconds: str | Fraction) -> int:
@@ -87,13 +95,55 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
     base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe), known_by])
     parts: list[PlannedPart] = []
     for low, high, effects in _spans(recipe, clip, start, stop):
-        for part_start, part_stop in pieces_of(clip, low, high):
-            touched = _touches(recipe, effects)
+        touched = _touches(recipe, effects)
+        for part_start, part_stop, copied in _cut(clip, low, high, copying=encoding.smart and not touched):
             first, frames = int(np.searchsorted(clip.pts, part_start)), _count(clip, part_start, part_stop)
             key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else [],
                            seen(first, first + frames - 1) if touched else ""])
-            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, first, frames, effects, touched, key))
+            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, first, frames, effects, touched, key,
+                                     copied))
     return Plan(start, stop, tuple(parts))
+
+
+def _cut(clip: Clip, start: int, stop: int, *, copying: bool) -> list[tuple[int, int, bool]]:
+    """A span's parts: start, stop, and whether it is copied. Copied is what lies in whole closed groups; what is left
+    at the span's ends is encoded."""
+    if not copying or clip.groups is None:
+        return [(*piece, False) for piece in pieces_of(clip, start, stop)]
+    low, high = int(np.searchsorted(clip.pts, start)), int(np.searchsorted(clip.pts, stop))
+    parts: list[tuple[int, int, bool]] = []
+    at = start
+    for first, behind in clip.groups.runs(low, high):
+        begins = int(clip.pts[first]) if first > low else at
+        ends = int(clip.pts[behind]) if behind < high else stop
+        if at < begins:
+            parts += [(*piece, False) for piece in pieces_of(clip, at, begins)]
+        parts.append((begins, ends, True))
+        at, low = ends, behind
+    if low < high:
+        parts += [(*piece, False) for piece in pieces_of(clip, at, stop)]
+    return parts
+
+
+def words_on_copying(clip: Clip, encoding: Encoding, plan: Plan, *, smart: bool) -> tuple[Remark, ...]:
+    """How much of the output is the clip's own, or why nothing is. smart: it was wanted."""
+    if plan.copied:
+        seconds, whole = (float(sum(length_of(clip, part) for part in plan.parts if part.copied or every))
+                          for every in (False, True))
+        return (Remark("OUTPUT.COPIED", f"{seconds:.1f} of {whole:.1f} s were copied as they are: no effect touches "
+                       "them.", {"seconds": seconds, "of": whole}),)
+    if not smart or not alike(clip, encoding) or all(part.touched for part in plan.parts):
+        return ()
+    why = never_copied(clip) or "no closed group of pictures lies whole in there"
+    return (Remark("OUTPUT.NOT_COPIED", f"What no effect touches was encoded again, not copied: {why}."),)
+
+
+def length_of(clip: Clip, part: PlannedPart) -> Fraction:
+    """Seconds that a part is shown."""
+    first, behind = int(clip.pts[part.first]), part.first + part.frames
+    if behind < clip.frames:
+        return (int(clip.pts[behind]) - first) * clip.time_base
+    return clip.duration - (first - int(clip.pts[0])) * clip.time_base
 
 
 def _signature(encoding: Encoding) -> str:

@@ -31,8 +31,8 @@ class ClipRequest(BaseModel):
 @dataclass(frozen=True, slots=True)
 class ClipWritten:
     """A finished clip. path, bytes: the file. frames: how many pictures it has. sidecar: the XMP file beside it, for
-    containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already. changed:
-    frames in which any pixel was touched. people: frames in which each person's face was changed, by number (0: faces
+    containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already; copied: frames
+    that are the clip's own, bit for bit. changed: frames in which any pixel was touched. people: frames in which each person's face was changed, by number (0: faces
     that are nobody's). remarks: by person; 0 is the clip as a whole."""
 
     path: Path
@@ -43,6 +43,7 @@ class ClipWritten:
     sidecar: Path | None = None
     rendered: int = 0
     reused: int = 0
+    copied: int = 0
     changed: int = 0
     people: tuple[tuple[int, int], ...] = ()
     doubts: tuple[Doubt, ...] = ()

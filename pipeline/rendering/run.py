@@ -16,6 +16,7 @@ from models.networks import OwnedModels
 from models.sessions import DeviceLost
 from pipeline.chain import make_steps
 from pipeline.clips.clip import Clip
+from pipeline.clips.copying import Copied
 from pipeline.clips.encoding import resolve
 from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
@@ -33,7 +34,7 @@ from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part, supplies_of
-from pipeline.rendering.plan import Plan, PlannedPart, make_plan
+from pipeline.rendering.plan import Plan, PlannedPart, make_plan, words_on_copying
 from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.watch import all_refused
 from pipeline.tracking.covering import unseen_words
@@ -101,11 +102,12 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                                               for tick in (plan.start, plan.stop)))
         if doubts:
             raise Doubtful(clip.name, doubts, output)
+        made = [one for one, part in zip(done, plan.parts, strict=False) if not part.copied]
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
-                          reused=len(done) - render.rendered)
+                          reused=len(made) - render.rendered)
         if kept is not None:
-            for part in done:
-                kept.put(part, ledger.path(part))
+            for one in made:
+                kept.put(one, ledger.path(one))
         ledger.discard()
     return written
 
@@ -183,11 +185,14 @@ class _Render:
         """Every part, done. After a part in which the clip is damaged, none. Raises MediaDamaged where the recipe
         refuses that, or nothing at all is good."""
         for place, part in enumerate(self.plan.parts):
-            if self._there(part) is not None:
+            if part.copied or self._there(part) is not None:
                 self.states[place] = "done"
                 self.meter.skip(part.frames)
         finished: list[DonePart] = []
         for place, part in enumerate(self.plan.parts):
+            if part.copied:
+                finished.append(DonePart(part.key, "", part.frames, 0.0))
+                continue
             done = self._there(part)
             if done is None:
                 self.states[place] = "running"
@@ -296,9 +301,14 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
           damaged: int | None) -> ClipWritten:
     states: list[PartState] = ["done"] * len(plan.parts)
     control.progress(ClipProgress("join", plan.frames, plan.frames, parts=tuple(states)))
-    joined = join(work.clip, work.encoding, [ledger.path(part) for part in done if not part.empty], request.output,
-                  start=plan.start, stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
+    pieces = [Copied(part.start, part.stop) if part.copied else ledger.path(one)
+              for one, part in zip(done, plan.parts, strict=False) if not one.empty]
+    joined = join(work.clip, work.encoding, pieces, request.output, start=plan.start,
+                  stop=plan.stop if damaged is None else damaged, edit=_edit_of(work, done),
                   overwrite=request.overwrite, check=lambda: _stop(control))
+    shown = plan.parts[:len(done)]
+    words = words_on_copying(work.clip, work.encoding, replace(plan, parts=shown),
+                             smart=work.casting.recipe.output.clip.smart)
     people: Counter[int] = Counter()
     remarks: dict[int, dict[str, Remark]] = {}
     for part in done:
@@ -307,9 +317,10 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
             remarks.setdefault(number, {}).update({r.code: r for r in found})
     return ClipWritten(
         joined.path, joined.bytes, work.encoding.container, work.encoding.codec, sum(part.frames for part in done),
-        joined.sidecar, changed=sum(part.changed for part in done),
+        joined.sidecar, copied=sum(part.frames for part in shown if part.copied),
+        changed=sum(part.changed for part in done),
         people=tuple(sorted(people.items())), doubts=tuple(d for part in done for d in part.doubts),
-        notes=(*work.clip.notes, *work.encoding.notes, *joined.notes, *_notes_of(work, damaged)),
+        notes=(*work.clip.notes, *work.encoding.notes, *joined.notes, *words, *_notes_of(work, damaged)),
         remarks=tuple((number, tuple(found.values())) for number, found in sorted(remarks.items())))
 
 

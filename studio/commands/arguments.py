@@ -284,6 +284,9 @@ def _clip(parser: argparse.ArgumentParser) -> None:
                        help="frames a second (30, 24000/1001): frames are dropped or repeated, the clip stays as long "
                             "as it is")
     clips.add_argument("--no-sound", action="store_true", help="leave the sound tracks out")
+    clips.add_argument("--no-smart", action="store_true",
+                       help="encode every picture; without it, pictures that no effect touches are copied as they are "
+                            "where the output is coded as the clip is (H.264 in MP4, MOV, MKV)")
     clips.add_argument("--encoder", choices=ENCODERS,
                        help="whose encoder: software (default), or hardware where a trial succeeds")
     clips.add_argument("--deinterlace", action="store_true", help="make whole pictures of interlaced fields")

@@ -123,6 +123,8 @@ def _output(args: Namespace, base: Recipe | None) -> ClipOutput:
     given |= {name: True for name in ("deinterlace", "sdr") if getattr(args, name)}
     if args.no_sound:
         given["sound"] = False
+    if args.no_smart:
+        given["smart"] = False
     if args.damaged is not None:
         given["damaged"] = args.damaged.replace("-", "_")
     now = base.output.clip.model_dump() if base else {}
@@ -203,8 +205,8 @@ def _tell(terminal: Terminal, clip: Clip, recipe: Recipe, written: ClipWritten, 
             terminal.note(f"{f'Person {number}' if number else clip.name}: {remark.words}")
     data = {
         "output": str(written.path), "container": written.container, "codec": written.codec, "bytes": written.bytes,
-        "frames": written.frames, "changed": written.changed, "parts": {"rendered": written.rendered,
-                                                                       "reused": written.reused},
+        "frames": written.frames, "changed": written.changed, "copied": written.copied,
+        "parts": {"rendered": written.rendered, "reused": written.reused},
         "sidecar": str(written.sidecar) if written.sidecar else None, "notes": remark_data(written.notes),
         "people": [{"number": number, "frames": count} for number, count in written.people],
         "remarks": [{"number": number, "remarks": remark_data(found)} for number, found in written.remarks],

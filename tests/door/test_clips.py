@@ -220,6 +220,37 @@ def test_a_drawn_box_alone_leaves_the_faces_that_are_found(call: Door, tmp_path:
     assert not touched[:, 110:].any()
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_what_no_effect_touches_is_copied_as_it_is(call: Door, clip: Path, tmp_path: Path, ending: str) -> None:
+    """Three groups of twelve pictures; the effects end with picture 15, and so in the second group."""
+    recipe, out = tmp_path / "r.json", tmp_path / f"out.{ending}"
+    first = call("render", "--source", HOPPER, "--target", clip, "--output", tmp_path / "whole.mp4", "--stop", "14f",
+                 "--save-recipe", recipe)
+    assert first.code == 0, first.err
+    data = json.loads(recipe.read_text())
+    data["segments"] = [{"start": None, "stop": "16/25", "effects": data["segments"][0]["effects"]}]
+    data["trim"] = {}
+    recipe.write_text(json.dumps(data))
+    done = call("render", "--recipe", recipe, "--output", out, "--json")
+    assert done.code == 0, done.err
+    assert (done.data["frames"], done.data["changed"], done.data["copied"]) == (36, 4, 12)
+    assert done.data["parts"] == {"rendered": 2, "reused": 0}
+    said = {note["code"]: note["words"] for note in done.data["notes"]}
+    assert said["OUTPUT.COPIED"] == "0.5 of 1.4 s were copied as they are: no effect touches them."
+    same = [bool((a == b).all()) for a, b in zip(planes_of(clip), planes_of(out), strict=True)]
+    assert same[24:] == [True] * 12
+    assert not any(same[12:24])
+    assert packets_of(out, "video")[24:] == packets_of(clip, "video")[24:]
+    assert packets_of(out) == packets_of(clip)
+    late = times_of(out)[0] if ending == "mkv" else 0
+    assert [round(float(t - late), 3) for t in times_of(out)] == [round(float(t), 3) for t in times_of(clip)]
+    again = call("render", "--recipe", recipe, "--output", tmp_path / f"all.{ending}", "--no-smart", "--json")
+    assert (again.code, again.data["copied"]) == (0, 0), again.err
+    assert "OUTPUT.COPIED" not in {note["code"] for note in again.data["notes"]}
+    assert not any((a == b).all() for a, b in zip(planes_of(clip)[24:], planes_of(tmp_path / f"all.{ending}")[24:],
+                                                  strict=True))
+
+
 @pytest.mark.usefixtures("short_parts")
 class TestGoingOn:
     """Interrupted renders."""
@@ -287,6 +318,35 @@ class TestGoingOn:
         assert render(weaker, tmp_path / "three.mkv") == {"rendered": 1, "reused": 2}
         one, three = planes_of(tmp_path / "one.mkv"), planes_of(tmp_path / "three.mkv")
         assert [bool((a != b).any()) for a, b in zip(one, three, strict=True)] == [False] * 24 + [True] * 12
+
+    def test_copied_groups_are_in_nobodys_way(self, call: Door, clip: Path, tmp_path: Path,
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of them no part is kept: they are copied whenever the clip is joined."""
+        saved = call("render", "--source", HOPPER, "--target", clip, "--output", tmp_path / "s.mkv", "--stop", "14f",
+                     *LOSSLESS, "--save-recipe", tmp_path / "r.json")
+        assert saved.code == 0, saved.err
+        data = json.loads((tmp_path / "r.json").read_text())
+        chain = data["segments"][0]["effects"]
+        data["output"]["clip"] = {}
+        data["trim"] = {}
+        data["segments"] = [{"start": "12/25", "stop": "24/25", "effects": chain}]
+        (tmp_path / "r.json").write_text(json.dumps(data))
+        words = ["render", "--recipe", tmp_path / "r.json", "--output", tmp_path / "out.mp4", "--json"]
+        with monkeypatch.context() as patch:
+            patch.setattr("pipeline.rendering.run.join", _interrupted)
+            assert call(*words).code == 130
+        assert finished_parts(tmp_path / "out.mp4") == 1
+        done = call(*words, "--resume")
+        assert done.code == 0, done.err
+        assert (done.data["parts"], done.data["copied"]) == ({"rendered": 0, "reused": 1}, 24)
+        assert not parts_folder(tmp_path / "out.mp4").exists()
+        words[4] = tmp_path / "second.mp4"
+        assert call(*words).data["parts"] == {"rendered": 0, "reused": 1}
+        assert planes_of(tmp_path / "second.mp4")[0].tobytes() == planes_of(clip)[0].tobytes()
+
+
+def _interrupted(*_args: object, **_kwargs: object) -> None:
+    raise KeyboardInterrupt
 
 
 def start(*words: object, cwd: Path | None = None) -> subprocess.Popen[str]:

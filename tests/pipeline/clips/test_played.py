@@ -11,11 +11,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from pipeline.clips.probe import open_clip
 from pipeline.recipe import ClipOutput
-from tests.pipeline.clips.footage import Footage, describe, make, render
+from tests.pipeline.clips.footage import Footage, describe, look, make, render
+from tests.pipeline.clips.test_copying import smart
 from tests.studio.serving import chromium
 
 pytestmark = pytest.mark.long
@@ -91,3 +94,47 @@ def test_chromium_plays_it_to_its_end(name: str, footage: Footage, output: str, 
     assert (played["width"], played["height"]) == size
     assert played["duration"] == pytest.approx(1.0, abs=0.07)
     assert played["frames"] >= 0.8 * len(footage.ticks)  # a busy machine may drop some
+
+
+_SEEK = """([name, times]) => new Promise((done, fail) => {
+  const video = document.createElement('video');
+  const canvas = document.createElement('canvas');
+  const seen = [];
+  video.muted = true;
+  video.onerror = () => fail(new Error(video.error.message || 'cannot be played'));
+  video.onloadeddata = () => { video.currentTime = times[0]; };
+  video.onseeked = () => {
+    [canvas.width, canvas.height] = [64, 36];
+    const context = canvas.getContext('2d');
+    context.drawImage(video, -128, -72, 320, 180);
+    seen.push(Array.from(context.getImageData(0, 0, 64, 36).data));
+    if (seen.length < times.length) video.currentTime = times[seen.length];
+    else done(seen);
+  };
+  video.src = name;
+})"""
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_chromium_plays_and_seeks_from_copied_pictures_to_encoded_ones_and_back(
+        ending: str, browser: Browser, served: str, tmp_path: Path) -> None:
+    footage = replace(PLAIN, sounds=(), colour=(1, 1, 1, 1), options={"g": "10", "bf": "2", "preset": "veryfast",
+                                                          "x264-params": "scenecut=0"})
+    source = make(tmp_path / "in.mp4", footage)
+    smart(open_clip(source), tmp_path / f"out.{ending}", [(0, 10, True), (10, 20, False), (20, 30, True)])
+    frames = [frame.to_ndarray(format="rgb24")[72:108, 128:192].astype(int) for frame in look(source).frames]
+    wanted = [4, 14, 9, 10, 25, 19, 20, 0]
+    page = browser.new_page()
+    try:
+        (tmp_path / "page.html").write_text("<!doctype html><body></body>", "ascii")
+        page.goto(served + "page.html")
+        played = page.evaluate(_LOOK, f"out.{ending}")
+        shown = page.evaluate(_SEEK, [f"out.{ending}", [(index + 0.5) * 1001 / 30000 for index in wanted]])
+    finally:
+        page.close()
+    assert played["duration"] == pytest.approx(1.0, abs=0.07)
+    assert played["frames"] >= 24
+    for index, pixels in zip(wanted, shown, strict=True):
+        picture = np.array(pixels).reshape(36, 64, 4)[..., :3]  # its middle
+        off = [float(np.abs(picture - frame).mean()) for frame in frames]
+        assert (int(np.argmin(off)), off[index] < 4) == (index, True), off

@@ -53,7 +53,8 @@ def test_a_result_names_whom_each_remark_is_about(store: JobStore, job: Job) -> 
     assert (result.output, result.bytes, result.sidecar) == ("/out/a.mp4", 123, "/out/a.mp4.xmp")
     assert result.notes == (JobNote("N.N", "Note.", {}), JobNote("C.C", "Clip.", {"n": 1}),
                             JobNote("P.P", "Person.", {"m": 2, "person": 2}))
-    assert result.data == {"container": "mp4", "codec": "h264", "frames": 60, "rendered": 2, "reused": 1, "changed": 40}
+    assert result.data == {"container": "mp4", "codec": "h264", "frames": 60, "rendered": 2, "reused": 1, "copied": 0,
+                           "changed": 40}
 
 
 class FullFor(JobStore):

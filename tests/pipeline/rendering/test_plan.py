@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import RecipeError
+from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
 from pipeline.presets import preset
 from pipeline.recipe import Anonymise, ClipOutput, Effect, Keep, Recipe, RunEffects, Segment, Span
-from pipeline.rendering.plan import LONGEST, end_of, make_plan, ticks_of
+from pipeline.rendering.plan import LONGEST, end_of, make_plan, ticks_of, words_on_copying
 from processors.registry import load_registry
-from tests.pipeline.rendering.clips import paper_clip
+from tests.pipeline.rendering.clips import grouped_clip, paper_clip
 
 CHAIN = preset("natural").chain(load_registry(()))
 
@@ -145,3 +146,80 @@ def test_parts_of_another_rate_depend_on_the_span_that_they_count_from() -> None
     shared = [{p.key for p in make_plan(one, clip, how).parts} for how in (X264, other) for one in (recipe(), late)]
     assert shared[0] & shared[1]
     assert not shared[2] & shared[3]
+
+
+# What is copied
+
+
+def smart_plan(clip: Clip, asked: Recipe) -> list[tuple[int, int, bool, bool]]:
+    """(first picture, the one behind the last, touched, copied) of every part."""
+    encoding = resolve(clip, Path("out.mp4"), ClipOutput())
+    assert encoding.smart
+    return [(part.first, part.first + part.frames, part.touched, part.copied)
+            for part in make_plan(asked, clip, encoding).parts]
+
+
+def test_whole_groups_that_no_effect_touches_are_copied() -> None:
+    clip = grouped_clip(120, range(0, 120, 12))
+    asked = recipe(Segment(start="1", stop="2", effects=CHAIN))  # pictures 30 to 59
+    assert smart_plan(clip, asked) == [(0, 24, False, True), (24, 30, False, False), (30, 60, True, False),
+                                       (60, 120, False, True)]
+    late = recipe(Segment(start="1", stop="2", effects=CHAIN), trim=Span(start="0.5", stop="2.9"))  # 15 to 86
+    assert smart_plan(clip, late) == [(15, 30, False, False), (30, 60, True, False), (60, 84, False, True),
+                                      (84, 87, False, False)]
+    assert [part[3] for part in smart_plan(clip, recipe())] == [False]
+
+
+def test_a_copied_span_is_one_part_however_long() -> None:
+    clip = grouped_clip(3000, range(0, 3000, 50))
+    parts = smart_plan(clip, recipe(Segment(stop="1", effects=CHAIN)))
+    assert parts == [(0, 30, True, False), (30, 50, False, False), (50, 3000, False, True)]
+
+
+def test_what_is_encoded_is_the_same_however_much_is_copied_beside_it() -> None:
+    clip = grouped_clip(300, range(0, 300, 30))
+    encoding = resolve(clip, Path("out.mp4"), ClipOutput())
+    keys = [{part.key for part in make_plan(recipe(Segment(start="2", stop="4", effects=CHAIN), trim=trim), clip,
+                                            encoding).parts if part.touched} for trim in (WHOLE, Span(stop="4"))]
+    assert keys[0] == keys[1] != set()
+
+
+@given(lengths=st.lists(st.integers(1, 30), min_size=1, max_size=30), lost=st.sets(st.integers(0, 29)),
+       cuts=st.lists(st.integers(0, 600), max_size=4, unique=True), low=st.integers(0, 200), length=st.integers(1, 600))
+def test_of_any_groups_all_that_lie_whole_in_untouched_spans_are_copied_and_no_others(
+        lengths: list[int], lost: set[int], cuts: list[int], low: int, length: int) -> None:
+    begins = [0, *(int(at) for at in np.cumsum(lengths))]
+    groups = [(a, b) for number, (a, b) in enumerate(itertools.pairwise(begins)) if number not in lost]
+    clip = grouped_clip(begins[-1], begins[:-1], groups)
+    if not groups or low >= clip.frames:
+        return
+    bounds = [None, *(f"{cut}/30" for cut in sorted(cuts)), None]
+    segments = [Segment(start=a, stop=b, effects=CHAIN if n % 2 else ())
+                for n, (a, b) in enumerate(itertools.pairwise(bounds))]
+    parts = smart_plan(clip, recipe(*segments, trim=Span(start=f"{low}/30", stop=f"{low + length}/30")))
+    touched = [sum(cut <= place for cut in cuts) % 2 == 1 for place in range(clip.frames)]
+    segment = [sum(cut <= place for cut in cuts) for place in range(clip.frames)]
+    end = min(low + length, clip.frames)
+    assert [place for first, stop, _, _ in parts for place in range(first, stop)] == list(range(low, end))
+    copied = {place for first, stop, _, own in parts if own for place in range(first, stop)}
+    assert copied == {place for a, b in groups if low <= a and b <= end and segment[a] == segment[b - 1]
+                      and not touched[a] for place in range(a, b)}
+    for first, stop, was_touched, _ in parts:
+        assert touched[first:stop] == [was_touched] * (stop - first)
+
+
+def test_how_much_was_copied_is_said_or_why_nothing_was() -> None:
+    clip = grouped_clip(600, range(0, 600, 60))
+
+    def said(asked: Recipe, of: Clip, *, smart: bool = True) -> list[tuple[str, str, dict[str, float]]]:
+        how = resolve(of, Path("out.mp4"), ClipOutput(smart=smart))
+        return [(one.code, one.words, dict(one.values))
+                for one in words_on_copying(of, how, make_plan(asked, of, how), smart=smart)]
+
+    some, all_of_it = recipe(Segment(stop="8", effects=CHAIN)), recipe()
+    assert said(some, clip) == [("OUTPUT.COPIED", "12.0 of 20.0 s were copied as they are: no effect touches them.",
+                                 {"seconds": 12.0, "of": 20.0})]
+    assert said(all_of_it, clip) == said(some, clip, smart=False) == said(some, paper_clip(600)) == []
+    long = grouped_clip(600, [0])
+    assert said(some, long) == [("OUTPUT.NOT_COPIED", "What no effect touches was encoded again, not copied: no closed "
+                                 "group of pictures lies whole in there.", {})]
