@@ -59,7 +59,7 @@ def timeline(clip: Clip, encoding: Encoding, parts: Sequence[Index], *, stop: in
     shown = np.sort(pts)
     durations = np.diff(shown, append=shown[-1] + max(_last_duration(clip, encoding, last, stop, base), 1))
     places = np.searchsorted(shown, pts)
-    return Timeline(base, pts, decoding_times(pts), durations[places])
+    return Timeline(base, pts, decoding_times(pts, below_zero=encoding.row.negative), durations[places])
 
 
 def _base(encoding: Encoding, origin: Fraction) -> Fraction:
@@ -87,16 +87,19 @@ def _last_duration(clip: Clip, encoding: Encoding, last: int, stop: int | None, 
     return round((seconds if seconds > 0 else 1 / clip.rate) / base)
 
 
-def decoding_times(pts: NDArray[np.int64]) -> NDArray[np.int64]:
+def decoding_times(pts: NDArray[np.int64], *, below_zero: bool = False) -> NDArray[np.int64]:
     """Rising decoding times, none after its picture's own time, for packets in the order of their coding.
 
     Each packet is decoded when a picture some places earlier is shown; how many places, the largest displacement says.
+    below_zero: times may begin below zero. Then the first packets come as far before the first picture as pictures are
+    apart: players find a keyframe in MP4 by the decoding times before it added up, and showed the picture behind
+    another one's place where those were short (Chromium 156). Else they come a tick apart, which shifts the least.
     """
     shown = np.sort(pts)
     order = np.arange(len(pts))
     delay = int((order - np.searchsorted(shown, pts)).max(initial=0))
     if delay == 0:
         return shown
-    step = max(int(np.diff(shown[:delay + 1]).min(initial=1)), 1)
+    step = max(int(np.diff(shown[:delay + 1]).min()), 1) if below_zero else 1
     lead = shown[0] - step * np.arange(delay, 0, -1)
     return np.concatenate([lead, shown[:-delay]])

@@ -358,6 +358,16 @@ def test_a_full_disk_has_its_code_and_parts_are_kept(room: int, tmp_path: Path) 
 def test_decoding_times_rise_and_never_come_after_their_picture(order: list[int]) -> None:
     shown = np.array([0, 100, 130, 131, 500, 501, 900, 901, 2000], np.int64)[:len(order)]
     pts = shown[np.array(order)]
-    dts = decoding_times(pts)
-    assert (np.diff(dts) > 0).all()
-    assert (dts <= pts).all()
+    for below_zero in (False, True):
+        dts = decoding_times(pts, below_zero=below_zero)
+        assert (np.diff(dts) > 0).all()
+        assert (dts <= pts).all()
+
+
+def test_a_keyframe_in_mp4_is_decoded_as_long_after_the_first_packet_as_it_is_shown_after_the_first_picture() -> None:
+    """Players sum the packets' distances up to find it. Else what is copied from two groups is found a picture late."""
+    pts = 1001 * np.array([0, 4, 2, 1, 3, 5, 6, 8, 7, 9], np.int64)
+    dts = decoding_times(pts, below_zero=True)
+    assert (dts - dts[0]).tolist() == [1001 * place for place in range(10)]
+    assert dts[0] == -2 * 1001
+    assert decoding_times(pts)[0] == -2

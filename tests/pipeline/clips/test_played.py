@@ -103,7 +103,7 @@ _SEEK = """([name, times]) => new Promise((done, fail) => {
   video.muted = true;
   video.onerror = () => fail(new Error(video.error.message || 'cannot be played'));
   video.onloadeddata = () => { video.currentTime = times[0]; };
-  video.onseeked = () => {
+  const take = () => {
     [canvas.width, canvas.height] = [64, 36];
     const context = canvas.getContext('2d');
     context.drawImage(video, -128, -72, 320, 180);
@@ -111,7 +111,10 @@ _SEEK = """([name, times]) => new Promise((done, fail) => {
     if (seen.length < times.length) video.currentTime = times[seen.length];
     else done(seen);
   };
-  video.src = name;
+  // A picture is painted after it is said to be there.
+  video.onseeked = () => requestAnimationFrame(() => requestAnimationFrame(take));
+  // The server that these tests have cannot be sought in.
+  fetch(name).then((answer) => answer.blob()).then((blob) => { video.src = URL.createObjectURL(blob); }, fail);
 })"""
 
 
