@@ -31,9 +31,10 @@ class ClipRequest(BaseModel):
 @dataclass(frozen=True, slots=True)
 class ClipWritten:
     """A finished clip. path, bytes: the file. frames: how many pictures it has. sidecar: the XMP file beside it, for
-    containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already; copied: frames
-    that are the clip's own, bit for bit. changed: frames in which any pixel was touched. people: frames in which each person's face was changed, by number (0: faces
-    that are nobody's). remarks: by person; 0 is the clip as a whole."""
+    containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already. copied:
+    frames that are the clip's own, bit for bit. changed: frames in which any pixel was touched. people: frames in which
+    each person's face was changed, by number (0: faces that are nobody's). remarks: by person; 0 is the clip as a
+    whole."""
 
     path: Path
     bytes: int

@@ -64,9 +64,10 @@ def smart(clip: Clip, output: Path, spans: Sequence[Span], settings: ClipOutput 
         if copied:
             parts.append(Copied(start, stop))
             continue
-        parts.append(output.parent / f"{low}.part")
+        file = output.parent / f"{low}.part"
+        parts.append(file)
         timed = [Timed(frame.video_frame(), frame.ticks, 1) for frame in read_frames(clip, start, stop)]
-        with PartWriter(parts[-1], encoding, clip) as writer:
+        with PartWriter(file, encoding, clip) as writer:
             for one in filtered(timed, clip, encoding):
                 writer.write(*one)
     first, last = spans[0][0], spans[-1][1]
@@ -105,15 +106,15 @@ def assert_smart(source: Path, output: Path, spans: Sequence[Span]) -> None:
             order = [pts for pts in _coded(clip) if tick(clip, low) <= pts < tick(clip, high)]
             assert out_file[low - first:high - first] == [in_file[pts] for pts in order]
         for index in range(low, high):
-            one, other = before.frames[index], after.frames[index - first]
-            assert same_planes(one, other) == copied
-            assert bias(one, other) < 1.5
+            old, new = before.frames[index], after.frames[index - first]
+            assert same_planes(old, new) == copied
+            assert bias(old, new) < 1.5
     assert after.colour == before.colour
 
 
 def _coded(clip: Clip) -> list[int]:
     assert clip.groups is not None
-    return clip.groups.coded.tolist()
+    return [int(ticks) for ticks in clip.groups.coded]
 
 
 @pytest.mark.parametrize("spans", SWITCHES.values(), ids=SWITCHES.keys())
@@ -203,7 +204,7 @@ def test_captions_in_copied_pictures_stay(grouped: Path, tmp_path: Path) -> None
     clip = open_clip(tmp_path / "in.mp4")
     smart(clip, tmp_path / "out.mp4", SWITCHES["copied, encoded, copied"])
     with av.open(str(tmp_path / "out.mp4")) as made:
-        told = ["A53_CC" in [one.type.name for one in frame.side_data] for frame in made.decode(video=0)]
+        told = ["A53_CC" in [one.type.name for one in list[Any](frame.side_data)] for frame in made.decode(video=0)]
     assert told == [True] * 24  # x264 writes them anew from what the decoder says
     sent = packets(tmp_path / "in.mp4", "video")[0]
     assert [one[2] for one in packets(tmp_path / "out.mp4", "video")[0][16:]] == [one[2] for one in sent[16:]]
@@ -337,7 +338,8 @@ def test_encoded_parts_under_the_clips_own_number_are_refused(grouped: Path, tmp
 
 def test_all_numbers_taken_means_no_copying() -> None:
     sps = avc.ParameterSets(tuple(bytes([0x67, 66, 0, 10]) + _golomb(number) for number in range(32)), ())
-    assert (sps.sps_numbers(), sps.free_number()) == (set(range(32)), None)
+    assert sps.sps_numbers() == frozenset(range(32))
+    assert sps.free_number() is None
 
 
 def _golomb(number: int) -> bytes:
