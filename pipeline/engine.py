@@ -29,6 +29,7 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
 from pipeline.enlarging import enlarged_face
+from pipeline.findings.store import Versions
 from pipeline.frame import Frame
 from pipeline.gate import Guard, admit, effects_of, unspoken_of
 from pipeline.meant import check_cast, pick
@@ -383,9 +384,10 @@ class Engine:
         return self.desk.estimate(recipe, clip, sources, output, stopper(cancelled))
 
     def render_clip(self, request: ClipRequest, control: Control, *, clip: Clip | None = None,
-                    sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None) -> ClipWritten:
+                    sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None,
+                    versions: Versions | None = None) -> ClipWritten:
         """See `pipeline.rendering.run.render_clip`."""
-        return render_clip(self, request, control, clip=clip, sources=sources, kept=kept)
+        return render_clip(self, request, control, clip=clip, sources=sources, kept=kept, versions=versions)
 
     def source_pictures(self, path: Path, *, name: str | None = None) -> tuple[str, tuple[Picture, ...]]:
         """A source's file by its content's id, and what it shows: a photo, or the best faces of a clip. Raises NoFace

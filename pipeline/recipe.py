@@ -166,6 +166,65 @@ class DrawnBox(_Model):
     style: AnonymiseStyle = "blur"
 
 
+class _Fix(_Model):
+    """What is to be done in a span, beyond the chain. start, stop: as of a Span; person: the number, 0 for faces that
+    are nobody's, None for all."""
+
+    start: Seconds | None = None
+    stop: Seconds | None = None
+    person: int | None = Field(default=None, ge=0)
+
+
+class TakeFromNeighbours(_Fix):
+    """The face lies between where it is in the frames before and after the span, and is the same person's."""
+
+    fix: Literal["neighbours"] = "neighbours"
+
+
+class MovePoints(_Fix):
+    """Points moved by hand: by their numbers (0..67) how far to the face's left and down, in shares of its outer-eye
+    distance."""
+
+    fix: Literal["points"] = "points"
+    points: dict[int, tuple[float, float]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _numbers_are_points(self) -> MovePoints:
+        if not all(0 <= place < 68 for place in self.points):
+            raise ValueError("points have the numbers 0 to 67")
+        return self
+
+
+class PaintMask(_Fix):
+    """A painted mask: 128 leaves what is drawn as it is, 0 shows the original, 255 all of the change. png: base64 of a
+    grey PNG of at most 512 x 512 pixels, over the square of three outer-eye distances that goes along with the face."""
+
+    fix: Literal["mask"] = "mask"
+    png: str = Field(min_length=8, max_length=400_000)
+
+
+class OtherStrength(_Fix):
+    """How much of the change is drawn, 0..1."""
+
+    fix: Literal["strength"] = "strength"
+    strength: float = Field(ge=0, le=1)
+
+
+class KeepOriginal(_Fix):
+    """The face is left as it is."""
+
+    fix: Literal["original"] = "original"
+
+
+class HoldLast(_Fix):
+    """The face looks as in the last frame before the span, where it is now."""
+
+    fix: Literal["hold"] = "hold"
+
+
+Fix = TakeFromNeighbours | MovePoints | PaintMask | OtherStrength | KeepOriginal | HoldLast
+
+
 Container = Literal["mp4", "mov", "mkv", "webm", "avi", "gif", "sequence"]
 Codec = Literal["h264", "h265", "av1", "vp9", "prores", "ffv1", "gif", "png", "jpeg", "tiff"]
 Encoder = Literal["auto", "software", "nvenc", "qsv", "videotoolbox"]
@@ -216,10 +275,11 @@ class Recipe(_Model):
     """See the module. cast maps a person's number (as `analyse` prints it) to what happens to that person; everyone
     else gets `everyone`, in clips also faces that are nobody's in `people`. merged, whose: where the user knows
     better who is who in a clip (a person is split by `whose` with a new number in `people`). trim: the span of a clip
-    that is rendered. covers: boxes drawn by hand. accepted: doubtful spans of an anonymised clip that somebody looked
-    at and let pass. consent: the statement that changing the people shown is permitted, for effects without a source
-    that need it. commercial_safe: only models may be used whose terms allow commercial use (`LICENCE.COMMERCIAL`).
-    backdrop: a picture or clip that lies behind people, for effects that lay them before it."""
+    that is rendered. covers: boxes drawn by hand. fixes: the last word on single frames and spans of a clip. accepted:
+    doubtful spans of an anonymised clip that somebody looked at and let pass. consent: the statement that changing the
+    people shown is permitted, for effects without a source that need it. commercial_safe: only models may be used whose
+    terms allow commercial use (`LICENCE.COMMERCIAL`). backdrop: a picture or clip that lies behind people, for effects
+    that lay them before it."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     made_with: str = ""
@@ -233,6 +293,7 @@ class Recipe(_Model):
     looking: Looking = Looking()
     trim: Span = Span()
     covers: tuple[DrawnBox, ...] = ()
+    fixes: tuple[Annotated[Fix, Field(discriminator="fix")], ...] = ()
     accepted: tuple[Span, ...] = ()
     consent: str | None = None
     commercial_safe: bool = False

@@ -13,6 +13,8 @@ from models.face import Face
 from models.families.dlib_faces import dlib_stack
 from models.interfaces import FaceStack, Search
 
+pytest_plugins = ["tests.pipeline.findings.fixtures"]
+
 LONG_TIMEOUT = 1500
 """Seconds that a test of the long tier may take on a busy machine, where it names no other time; see pyproject.toml for
 the quick ones."""

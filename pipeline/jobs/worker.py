@@ -45,6 +45,7 @@ def render(job: Job, control: Control, data: Path) -> JobResult:
     from pipeline.analysis.store import Analyses
     from pipeline.data_folder import ANALYSES
     from pipeline.engine import Engine
+    from pipeline.findings.store import Versions
     from pipeline.models_folder import open_networks
     from pipeline.rendering.kept import KeptParts
     from pipeline.rendering.run import render_clip
@@ -54,7 +55,8 @@ def render(job: Job, control: Control, data: Path) -> JobResult:
         request = request.model_copy(update={"resume": True})
     engine = Engine(networks=open_networks(None, data), analyses=Analyses(data / ANALYSES))
     engine.networks.safe = request.recipe.commercial_safe
-    return result_of(render_clip(engine, request, control, kept=KeptParts(data / "parts")))
+    return result_of(render_clip(engine, request, control, kept=KeptParts(data / "parts"),
+                                 versions=Versions(data / "versions")))
 
 
 def result_of(written: ClipWritten) -> JobResult:

@@ -27,6 +27,8 @@ class KeptParts:
         told, file = self._folder / f"{key}.json", self._folder / f"{key}.nut"
         try:
             done = part_of_row(json.loads(told.read_text(encoding="utf-8")))
+            if done.scored:
+                _link(file.with_suffix(".scores"), into / done.scores)
             _link(file, into / done.file)
             os.utime(told)
         except (OSError, ValueError, KeyError, TypeError):
@@ -37,6 +39,8 @@ class KeptParts:
         """Keeps a part whose clip is whole."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if done.scored:
+                _link(file.with_name(done.scores), self._folder / f"{done.key}.scores")
             _link(file, self._folder / f"{done.key}.nut")
             waiting = self._folder / f".{done.key}.{os.getpid()}"
             waiting.write_text(json.dumps(row_of(done)), encoding="utf-8")
@@ -55,7 +59,7 @@ class KeptParts:
                 self._forget(told.stem)
 
     def _forget(self, key: str) -> None:
-        for suffix in (".json", ".nut"):
+        for suffix in (".json", ".nut", ".scores"):
             with contextlib.suppress(OSError):
                 (self._folder / f"{key}{suffix}").unlink(missing_ok=True)
 

@@ -30,7 +30,8 @@ class DonePart:
     """What is known of a finished part. file: its name in the folder. frames: pictures in it. changed: of which any
     pixel was touched. people: frames in which each number's face was changed. remarks: by number. seconds: it took.
     damaged: the tick up to which the clip could be read, where it is damaged in this part. empty: nothing of it is
-    shown, because the output has fewer pictures a second. (What is copied from the clip is in no ledger.)"""
+    shown, because the output has fewer pictures a second. scored: the scores of its frames lie beside it. (What is
+    copied from the clip is in no ledger.)"""
 
     key: str
     file: str
@@ -43,6 +44,16 @@ class DonePart:
     ran: tuple[tuple[str, str], ...] = ()
     damaged: int | None = None
     empty: bool = False
+    scored: bool = False
+
+    @property
+    def scores(self) -> str:
+        """The name of the file with its scores."""
+        return scores_of(self.file)
+
+
+def scores_of(file: str) -> str:
+    return f"{Path(file).stem}.scores"
 
 
 def parts_folder(output: Path) -> Path:
@@ -98,7 +109,7 @@ class Ledger:
     def keep_only(self, keys: set[str]) -> None:
         """Forgets the parts of other recipes and removes their files, and whatever a crash left half-written."""
         self._done = {key: done for key, done in self._done.items() if key in keys}
-        files = {done.file for done in self._done.values()} | {LEDGER, LOCK}
+        files = {name for done in self._done.values() for name in (done.file, done.scores)} | {LEDGER, LOCK}
         for path in self.folder.iterdir():
             if path.name not in files and path.is_file():
                 path.unlink(missing_ok=True)
@@ -189,4 +200,4 @@ def part_of_row(row: dict[str, Any]) -> DonePart:
         remarks={int(number): tuple(Remark(code, words, values) for code, words, values in found)
                  for number, found in row["remarks"].items()},
         doubts=tuple(Doubt(**one) for one in row["doubts"]), ran=tuple((n, v) for n, v in row["ran"]),
-        damaged=row["damaged"], empty=row.get("empty", False))
+        damaged=row["damaged"], empty=row.get("empty", False), scored=row.get("scored", False))

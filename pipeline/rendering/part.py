@@ -19,7 +19,7 @@ from models.interfaces import FaceStack, Search
 from models.networks import Models, NoModels
 from pipeline.analysis.known import Decided
 from pipeline.backdrop import Backdrop
-from pipeline.chain import NOTHING, Admission, FaceJob, Step, Supplies, is_gated, make_steps, run_chain
+from pipeline.chain import NOTHING, Admission, Done, FaceJob, Step, Supplies, is_gated, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import Timed, filtered
@@ -29,18 +29,21 @@ from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
 from pipeline.clips.sound import HeardSpan
 from pipeline.enlarging import check_steady
+from pipeline.findings.scoring import Scored, Scorer
 from pipeline.gate import Guard
 from pipeline.recipe import AnonymiseStyle, Effect
 from pipeline.rendering.casting import Casting, cover_steps
 from pipeline.rendering.doubts import Doubt
-from pipeline.rendering.ledger import DonePart
-from pipeline.rendering.plan import PlannedPart
+from pipeline.rendering.fixing import NAME as RETOUCH
+from pipeline.rendering.fixing import Fixing, placed
+from pipeline.rendering.ledger import DonePart, in_words, scores_of
+from pipeline.rendering.plan import PlannedPart, ticks_of
 from pipeline.rendering.stages import Behind, ahead, depth_for
 from pipeline.rendering.watch import Watch
 from pipeline.tracking.covering import Cover, DrawnFace, Scan, scan_part
 from pipeline.tracking.cuts import CutTest, small
 from pipeline.tracking.follow import PRE_ROLL, FollowedFace, Follower
-from processors.batches import Remark
+from processors.batches import Region, Remark
 from processors.context import Context
 from processors.registry import Registry
 
@@ -51,7 +54,8 @@ class Work:
     show each of the clip's, where they are another number a second. lone: one frame is drawn, to be looked at.
     admission, models: the networks that its effects may use. guard: looks at frames where effects are behind the gate.
     backdrop: what lies behind people, where the recipe names it. known: who is where, as far as it was analysed; faces
-    of other frames are followed anew.
+    of other frames are followed anew. scores: frames between two descriptors of a rendered face, 0 for none, where
+    frames are scored; None: they are not.
     """
 
     clip: Clip
@@ -67,6 +71,7 @@ class Work:
     guard: Guard | None = None
     backdrop: Backdrop | None = None
     known: Decided | None = None
+    scores: int | None = None
 
     @property
     def waiting(self) -> int:
@@ -134,10 +139,14 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
             if work.casting.recipe.output.clip.damaged == "refuse" or not tally.frames:
                 raise
             damaged = error.ticks
+    scored = draw is not None and draw.scorer is not None
+    if draw is not None and draw.scorer is not None:
+        with in_words(path):
+            draw.scorer.sheet().write(path.with_name(scores_of(path.name)))
     return DonePart(part.key, path.name, tally.frames, time.monotonic() - began, tally.changed, dict(tally.people),
                     {number: tuple(found.values()) for number, found in tally.remarks.items()},
                     _doubts(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged,
-                    empty=not writer.frames)
+                    empty=not writer.frames, scored=scored)
 
 
 def _encoder(work: Work, writer: PartWriter) -> Behind[Timed]:
@@ -188,6 +197,8 @@ class Drawer:
 
     def __init__(self, work: Work, part: PlannedPart, tally: Tally, check: Callable[[], None]) -> None:
         self._casting, self._tally = work.casting, tally
+        self._fixing = Fixing(placed(work.casting.recipe.fixes, work.clip, lambda at: ticks_of(work.clip, at)),
+                              part.first, part.first + part.frames - 1)
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
         self._steps = make_steps(part.effects, work.registry, work.admission, supplies_of(work.clip, work.backdrop))
         check_steady([(step.processor, step.params) for step in self._steps], work.clip.width,
@@ -199,9 +210,12 @@ class Drawer:
         self._known = work.known if work.known is not None and work.known.known.holds(part.first, last) else None
         self._memories: dict[int, dict[str, Any]] = {}
         # What is to be hidden was looked for already, and everybody else was followed on the way.
+        shots = self._known.known.shots if self._known is not None else ()
+        self._shots = frozenset(shot.first for shot in shots)
+        self._table = self._look_ahead(work, part, check)
         self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
                                   rate=work.clip.rate, embed=work.casting.knows, lone=work.lone) \
-            if self._chained and scan is None and self._known is None else None
+            if self._chained and scan is None and self._known is None and not self._table else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
         self._kept: dict[str, Any] = {}
@@ -211,11 +225,15 @@ class Drawer:
         if gated and work.guard is None:
             raise AssertionError("effects behind the gate were admitted without a guard")
         self._watch = Watch(work.clip, work.guard) if gated and work.guard is not None else None
+        held = self._fixing.begins
         self._settling = max((WARM_UP, *(step.needs.pre_roll for step in self._steps)))
-        self._warm_from = part.first - self._settling
+        self._warm_from = (part.first if held is None else min(part.first, held)) - self._settling
+        self._first = part.first
         self._hears = max((step.needs.sound for step in self._steps), default=0.0)
         self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
         self._clip, self._backdrop = work.clip, work.backdrop
+        self.scorer = Scorer(work.stack, work.scores) if work.scores is not None and self._chained else None
+        self._begins = False
 
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
         return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
@@ -225,14 +243,44 @@ class Drawer:
         """Frames that are looked at before the part's first."""
         if not self._chained:
             return 0
-        return max(self._settling, 0 if self._follower is None else PRE_ROLL)
+        return max(self._first - self._warm_from, 0 if self._follower is None else PRE_ROLL)
 
     def look(self, frame: ClipFrame) -> None:
         """A frame of the pre-roll."""
         self._forget_at_cuts(frame)
-        everyone = [followed.face for followed in self._followed(frame)]
+        faces = self._followed(frame)
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
-            run_chain(frame, self._casting.jobs(everyone), self._steps, self._at(frame), self._seed, everyone)
+            done = self._made(frame, faces)
+            self._score(frame, done.frame, faces, done.regions, keep=False)
+
+    def _made(self, frame: ClipFrame, faces: tuple[FollowedFace, ...]) -> Done[ClipFrame]:
+        """The chain on everybody who gets something, as far as no fix has the last word."""
+        everyone = [followed.face for followed in faces]
+        jobs = self._casting.jobs(everyone)
+        if not self._fixing:
+            return run_chain(frame, jobs, self._steps, self._at(frame), self._seed, everyone)
+        index = frame.index
+        drawn = [job for job in jobs if not self._fixing.leaves(index, job.face)]
+        step = self._fixing.step(index, [job.face for job in drawn])
+        steps = self._steps if step is None else _before_blenders(self._steps, step)
+        done = run_chain(frame, drawn, steps, self._at(frame), self._seed, everyone)
+        laid, regions = self._fixing.lay(done.frame, [job.face for job in jobs])
+        done = replace(done, frame=laid, regions=(*done.regions, *regions))
+        self._fixing.remember(frame, done.frame, [job.face for job in drawn], done.regions)
+        return done
+
+    def _score(self, frame: ClipFrame, drawn: ClipFrame, faces: tuple[FollowedFace, ...],
+               regions: tuple[Region, ...], *, keep: bool = True) -> None:
+        """Of those that are not to be unrecognisable: what hides somebody is not to look like anybody."""
+        if self.scorer is None:
+            return
+        scored = []
+        for followed in faces:
+            job = self._casting.job_for(followed.face)
+            if job is not None or not self._casting.is_hidden(followed.face.number):
+                source = job.sources[0].embedding if job is not None and job.sources else None
+                scored.append(Scored(followed, source, meant=job is not None))
+        self.scorer.look(frame, drawn, scored, regions, cut=self._begins, keep=keep)
 
     def _at(self, frame: ClipFrame) -> Context:
         """What the engine supplies at one frame."""
@@ -245,10 +293,34 @@ class Drawer:
 
     def _followed(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
         if self._follower is not None:
-            return self._follower.step(frame).faces
+            found = self._follower.step(frame)
+            self._begins, faces = found.cut, found.faces
+        else:
+            self._begins, faces = frame.index in self._shots, self._known_at(frame.index)
+        return self._fixing.moved(frame.index, faces)
+
+    def _known_at(self, index: int) -> tuple[FollowedFace, ...]:
+        """Who is in a frame that was looked at before."""
+        if index in self._table:
+            return self._table[index]
         if self.scan is None and self._known is not None:
-            return self._known.faces_at(frame.index, self._memories)
-        return self.scan.followed.get(frame.index, ()) if self.scan is not None else ()
+            return self._known.faces_at(index, self._memories)
+        return self.scan.followed.get(index, ()) if self.scan is not None else ()
+
+    def _look_ahead(self, work: Work, part: PlannedPart, check: Callable[[], None],
+                    ) -> dict[int, tuple[FollowedFace, ...]]:
+        """Who is in frames of which some take their faces from their neighbours; empty where none do."""
+        span = self._fixing.ahead if self._chained else None
+        if span is None:
+            return {}
+        if self.scan is not None:
+            found = dict(self.scan.followed)
+        elif self._known is not None:
+            found = {index: self._known.faces_at(index, self._memories) for index in range(span[0], span[1] + 1)
+                     if self._known.known.holds(index, index)}
+        else:
+            found, self._shots = _look_ahead(work, part, span, check)
+        return self._fixing.from_neighbours(found, self._shots)
 
     def _forget_at_cuts(self, frame: ClipFrame) -> None:
         """What effects keep is of one shot."""
@@ -283,7 +355,10 @@ class Drawer:
         everyone = [followed.face for followed in faces]
         for followed in faces:
             self._tally.remark(followed.face.number, followed.remarks)
-        return self._run(frame, self._casting.jobs(everyone), self._steps, everyone)
+        done = self._made(frame, faces)
+        self._count(done, self._casting.jobs(everyone))
+        self._score(frame, done.frame, faces, done.regions)
+        return done.frame, bool(done.regions)
 
     def _cover(self, frame: ClipFrame, covers: tuple[Cover, ...]) -> tuple[ClipFrame, bool]:
         by_style: dict[AnonymiseStyle, list[FaceJob]] = {}
@@ -292,20 +367,52 @@ class Drawer:
             by_style.setdefault(style, []).append(FaceJob(cover.face))
         touched = False
         for style, jobs in by_style.items():
-            frame, covered = self._run(frame, jobs, self._covers[style], [])
-            touched |= covered
+            done = self._run(frame, jobs, self._covers[style], [])
+            frame, touched = done.frame, touched or bool(done.regions)
         return frame, touched
 
     def _run(self, frame: ClipFrame, jobs: list[FaceJob], steps: tuple[Step, ...], everyone: list[Face],
-             ) -> tuple[ClipFrame, bool]:
+             ) -> Done[ClipFrame]:
         done = run_chain(frame, jobs, steps, self._at(frame), self._seed, everyone)
+        self._count(done, jobs)
+        return done
+
+    def _count(self, done: Done[ClipFrame], jobs: list[FaceJob]) -> None:
         for number, remarks in done.remarks.items():
             self._tally.remark(number, remarks)
         for effect in done.ran:
+            if effect.processor == RETOUCH:
+                continue
             self._tally.ran[effect.processor, effect.version] = None
         if done.regions:
             self._tally.people.update({job.face.number for job in jobs})
-        return done.frame, bool(done.regions)
+
+
+def _before_blenders(steps: tuple[Step, ...], extra: Step) -> tuple[Step, ...]:
+    """A mask step in front of every blender, or behind the last step of a chain that has none."""
+    made = [one for step in steps for one in ((extra, step) if step.role == "blender" else (step,))]
+    return tuple(made) if extra in made else (*made, extra)
+
+
+def _look_ahead(work: Work, part: PlannedPart, span: tuple[int, int], check: Callable[[], None],
+                ) -> tuple[dict[int, tuple[FollowedFace, ...]], frozenset[int]]:
+    """Who is in the part's frames, and in those of the span (first and last) beyond them; and where shots begin."""
+    follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search, rate=work.clip.rate,
+                        embed=work.casting.knows)
+    before = max(part.first - span[0], 0) + PRE_ROLL
+    behind = max(span[1] - (part.first + part.frames - 1), 0)
+    found: dict[int, tuple[FollowedFace, ...]] = {}
+    cuts = []
+    try:
+        for frame in ahead(_frames(work, part, before, behind), work.waiting):
+            check()
+            followed = follower.step(frame)
+            found[frame.index] = followed.faces
+            cuts += [frame.index] if followed.cut else []
+    except MediaDamaged as error:
+        if error.ticks < part.stop and work.casting.recipe.output.clip.damaged == "refuse":
+            raise
+    return found, frozenset(cuts)
 
 
 def supplies_of(clip: Clip, backdrop: Backdrop | None) -> Supplies:

@@ -98,10 +98,13 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
         touched = _touches(recipe, effects)
         for part_start, part_stop, copied in _cut(clip, low, high, copying=encoding.smart and not touched):
             first, frames = int(np.searchsorted(clip.pts, part_start)), _count(clip, part_start, part_stop)
-            key = _digest([base, part_start, part_stop, [e.model_dump() for e in effects if e.on] if touched else [],
-                           seen(first, first + frames - 1) if touched else ""])
-            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, first, frames, effects, touched, key,
-                                     copied))
+            decides: list[object] = [base, part_start, part_stop,
+                                     [e.model_dump() for e in effects if e.on] if touched else [],
+                                     seen(first, first + frames - 1) if touched else ""]
+            if touched:
+                decides += _fixes_in(recipe, clip, part_start, part_stop)
+            parts.append(PlannedPart(len(parts) + 1, part_start, part_stop, first, frames, effects, touched,
+                                     _digest(decides), copied))
     return Plan(start, stop, tuple(parts))
 
 
@@ -176,6 +179,17 @@ def _touches(recipe: Recipe, effects: Sequence[Effect]) -> bool:
     # A frame effect looks at the whole frame, whoever is in it.
     changes = any(e.on for e in effects) and not all(isinstance(choice, Keep) for choice in choices)
     return hides or changes
+
+
+def _fixes_in(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[object]:
+    """Those that count in a part."""
+    found: list[object] = []
+    for fix in recipe.fixes:
+        first = ticks_of(clip, fix.start) if fix.start is not None else int(clip.pts[0])
+        last = ticks_of(clip, fix.stop) if fix.stop is not None else end_of(clip)
+        if first < stop and last > start and _count(clip, first, last):
+            found.append([first, last, fix.model_dump(mode="json", exclude={"start", "stop"})])
+    return found
 
 
 def _spans(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[tuple[int, int, tuple[Effect, ...]]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from pipeline.findings.finding import Finding
 from pipeline.recipe import Recipe
 from pipeline.rendering.doubts import Doubt
 from processors.batches import Remark
@@ -34,7 +35,7 @@ class ClipWritten:
     containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already. copied:
     frames that are the clip's own, bit for bit. changed: frames in which any pixel was touched. people: frames in which
     each person's face was changed, by number (0: faces that are nobody's). remarks: by person; 0 is the clip as a
-    whole."""
+    whole. findings: what looks wrong in it."""
 
     path: Path
     bytes: int
@@ -50,3 +51,4 @@ class ClipWritten:
     doubts: tuple[Doubt, ...] = ()
     notes: tuple[Remark, ...] = ()
     remarks: tuple[tuple[int, tuple[Remark, ...]], ...] = ()
+    findings: tuple[Finding, ...] = ()

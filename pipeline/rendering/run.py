@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,23 +19,30 @@ from pipeline.chain import make_steps
 from pipeline.clips.clip import Clip
 from pipeline.clips.copying import Copied
 from pipeline.clips.encoding import resolve
+from pipeline.clips.identity import id_of_file
 from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
+from pipeline.findings.finding import Finding
+from pipeline.findings.judging import findings_of
+from pipeline.findings.scoring import EVERY
+from pipeline.findings.sheet import joined, read_sheet
+from pipeline.findings.store import Version, Versions
 from pipeline.gate import Guard, effects_of
 from pipeline.pictures import Edit, check_output
-from pipeline.recipe import Recipe
+from pipeline.recipe import KeepOriginal, Recipe
 from pipeline.refusals import Refused
 from pipeline.rendering.analysing import who_is_where
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
 from pipeline.rendering.doubts import Doubt, Doubtful
+from pipeline.rendering.fixing import placed
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part, supplies_of
-from pipeline.rendering.plan import Plan, PlannedPart, make_plan, words_on_copying
+from pipeline.rendering.plan import Plan, PlannedPart, make_plan, ticks_of, words_on_copying
 from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.watch import all_refused
 from pipeline.tracking.covering import unseen_words
@@ -53,10 +61,10 @@ PICTURE_WIDTH = 320
 
 def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip: Clip | None = None,
                 sources: Mapping[str, Source] | None = None, kept: KeptParts | None = None,
-                look_first: bool = True) -> ClipWritten:
+                look_first: bool = True, versions: Versions | None = None) -> ClipWritten:
     """Renders a clip into a file. clip, sources: where they are open already. kept: where finished parts stay.
     look_first: where the engine keeps analyses, faces are found in all the frames before the first is drawn; without,
-    what is not known yet is followed as it comes.
+    what is not known yet is followed as it comes. versions: where what was found in the result is written down.
 
     Raises what opening raises; RecipeError; OutputError (`OUTPUT.UNFINISHED` where parts of an earlier render are in
     the way, DISK.FULL); MediaDamaged; NoFace where nobody was found to change; Doubtful; Cancelled. Finished parts stay
@@ -87,7 +95,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                              lambda first, last: known.digest(first - PRE_ROLL, last))
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
-                    backdrop=backdrop, known=known)
+                    backdrop=backdrop, known=known,
+                    scores=EVERY if faces.recogniser.name == engine.faces.recogniser.name else 0)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept, elsewhere)
         try:
@@ -105,6 +114,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         made = [one for one, part in zip(done, plan.parts, strict=False) if not part.copied]
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
                           reused=len(made) - render.rendered)
+        written = replace(written, findings=_found(work, plan, ledger, done, written.path, versions))
         if kept is not None:
             for one in made:
                 kept.put(one, ledger.path(one))
@@ -322,6 +332,30 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
         people=tuple(sorted(people.items())), doubts=tuple(d for part in done for d in part.doubts),
         notes=(*work.clip.notes, *work.encoding.notes, *joined.notes, *words, *_notes_of(work, damaged)),
         remarks=tuple((number, tuple(found.values())) for number, found in sorted(remarks.items())))
+
+
+def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], output: Path, versions: Versions | None,
+           ) -> tuple[Finding, ...]:
+    """What looks wrong in the finished clip; written down where there is a place for it."""
+    scores = {part.key: ledger.path(part).with_name(part.scores) for part in done if part.scored}
+    sheets = [read_sheet(scores[part.key]) for part in plan.parts if part.key in scores]
+    sheet = joined(one for one in sheets if one is not None)
+    if sheet is None:
+        return ()
+    clip = work.clip
+    first, rate = int(clip.pts[0]), float(clip.rate)
+
+    def seconds(frame: int) -> float:
+        return float((int(clip.pts[frame]) - first) * clip.time_base) if frame < clip.frames else float(clip.duration)
+
+    settled = [(one.first, one.last, one.fix.person or 0) for one in placed(
+        work.casting.recipe.fixes, clip, lambda at: ticks_of(clip, at)) if isinstance(one.fix, KeepOriginal)]
+    findings = findings_of(sheet, rate, seconds, settled)
+    if versions is not None:
+        with contextlib.suppress(OSError):  # whoever moved the file away at once has no findings, but a clip
+            recipe = work.casting.recipe.model_dump(mode="json")
+            versions.put(Version(id_of_file(output, output.stat().st_size), clip.id, recipe, rate, findings, sheet))
+    return findings
 
 
 def _notes_of(work: Work, damaged: int | None) -> list[Remark]:

@@ -335,10 +335,15 @@ def _analyse(parser: argparse.ArgumentParser) -> None:
 
 def _measure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", type=Path, metavar="FILE", required=True, help="photo of the face that was put in")
-    parser.add_argument("--before", type=Path, metavar="FILE", required=True, help="the picture before")
-    parser.add_argument("--after", type=Path, metavar="FILE", required=True, help="the picture after")
+    parser.add_argument("--before", type=Path, metavar="FILE", required=True, help="the picture or clip before")
+    parser.add_argument("--after", type=Path, metavar="FILE", required=True, help="the picture or clip after")
     parser.add_argument("--recipe", type=Path, metavar="R.json",
-                        help="what was done, so that pixels are counted outside its masks")
+                        help="what was done: in pictures, so that pixels are counted outside its masks; in clips, so "
+                             "that it is known who was to be changed, and which span")
+    parser.add_argument("--report", type=_file, metavar="FILE.html",
+                        help="clips: also write a page with plots and pictures of what stands out, which needs nothing "
+                             "beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace the report's file if it is there")
     _models_dir(parser)
     _json(parser)
 
@@ -365,7 +370,8 @@ _ADD = {
     "serve": ("Open the studio in your browser. Only this machine can reach it, unless you say otherwise.", _serve),
     "render": ("Change the faces in one picture or clip.", _render),
     "analyse": ("List the faces in a picture, or the people in a clip, with their numbers.", _analyse),
-    "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face.", _measure),
+    "measure": ("Measure what a change did: likeness, light, colour, sharpness, pixels outside the face; in clips "
+                "every frame, and what stands out.", _measure),
     "processors": ("List the processors and their parameters.", _json),
     "models": ("List, get, verify, remove and import models, and show their licences.", _models),
     "doctor": ("Check this machine; each line names its remedy.", _json),

@@ -14,6 +14,8 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.moments import clock_of, parse_moment, parse_span
 from pipeline.data_folder import data_folder
 from pipeline.engine import Engine, PersonFound, Source
+from pipeline.findings.finding import Finding
+from pipeline.findings.store import Versions
 from pipeline.pictures.atomic import write_all
 from pipeline.recipe import ClipOutput, Looking, Output, Recipe, Span, input_of
 from pipeline.rendering.control import ClipProgress, Control
@@ -49,7 +51,8 @@ def render_clip(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wan
         request = ClipRequest(recipe=recipe, output=args.output, overwrite=args.overwrite, resume=args.resume)
         written = engine.render_clip(
             request, Control(cancelled=terminal.stop.is_set, progress=_teller(terminal)), clip=clip, sources=sources,
-            kept=KeptParts(data_folder(args.data_dir) / "parts"))
+            kept=KeptParts(data_folder(args.data_dir) / "parts"),
+            versions=Versions(data_folder(args.data_dir) / "versions"))
     except KeyboardInterrupt:
         return _stopped(args.output, terminal)
     except Doubtful as error:
@@ -59,6 +62,11 @@ def render_clip(args: Namespace, terminal: Terminal, engine: Engine, wanted: Wan
         raise
     _tell(terminal, clip, recipe, written, sources)
     return DONE
+
+
+def finding_line(finding: Finding) -> str:
+    who = f"person {finding.person}: " if finding.person else ""
+    return f"{clock_of(finding.start)} to {clock_of(finding.stop)}, {finding.severity}: {who}{finding.words}"
 
 
 def _stopped(output: Path, terminal: Terminal) -> int:
@@ -211,8 +219,10 @@ def _tell(terminal: Terminal, clip: Clip, recipe: Recipe, written: ClipWritten, 
         "people": [{"number": number, "frames": count} for number, count in written.people],
         "remarks": [{"number": number, "remarks": remark_data(found)} for number, found in written.remarks],
         "sources": [{"name": s.name, "remarks": remark_data(s.remarks)} for s in sources.values()],
-        "recipe": json.loads(recipe.to_json()),
+        "recipe": json.loads(recipe.to_json()), "findings": [finding.data() for finding in written.findings],
     }
+    for finding in written.findings:
+        terminal.note(finding_line(finding))
     beside = f"; what was done is said in {written.sidecar}" if written.sidecar else ""
     terminal.answer(data, f"{written.path}: {written.changed} of {written.frames} frames changed, "
                           f"{written.bytes:,} bytes{beside}")
