@@ -118,9 +118,10 @@ class Known:
         person = Person(number=number, recogniser=self._recogniser,
                         descriptor=tuple(round(float(v), 6) for v in descriptor),
                         seen=str(Fraction((ticks - int(clip.pts[0])) * clip.time_base)))
-        there = [face for _, face in self._faces(best.frame) if face.face.box.overlap(best.box) > 0.3]
-        near = max(there, key=lambda face: face.face.box.overlap(best.box), default=None)
-        assert near is not None  # a glimpse is taken of a face that is followed
+        own = {track.number for track in cluster.tracks}
+        # A glimpse is taken of a face that is followed: there is one.
+        near = max((face for track, face in self._faces(best.frame) if track.number in own),
+                   key=lambda face: face.face.box.overlap(best.box))
         return PersonFound(person, replace(near.face, number=number, embedding=descriptor), ticks, cluster.frames)
 
     def decided(self, people: Sequence[Person], whose: Sequence[Whose] = (), merged: Sequence[Merged] = ()) -> Decided:
@@ -139,8 +140,7 @@ class Known:
     def track_at(self, seconds: str | Fraction, x: float, y: float) -> Track | None:
         """The track whose face is there at a time; x, y: shares of the upright picture. The nearest of those that the
         point lies in."""
-        ticks = int(self._clip.pts[0]) + int(Fraction(seconds) / self._clip.time_base)
-        frame = int(np.clip(np.searchsorted(self._clip.pts, ticks, side="right") - 1, 0, len(self._clip.pts) - 1))
+        frame = frame_at(self._clip, seconds)
         place = x * self._clip.width, y * self._clip.height
         inside = [(np.hypot((box := face.face.box).x0 + box.x1 - 2 * place[0], box.y0 + box.y1 - 2 * place[1]), track)
                   for track, face in self._faces(frame) if _holds(face.face.box, place)]
@@ -208,6 +208,12 @@ class Decided:
             for piece in self.known._points(number).pieces:
                 digest.update(piece.points.tobytes())
         return digest.hexdigest()[:32]
+
+
+def frame_at(clip: Clip, seconds: str | Fraction) -> int:
+    """The number of the frame that is shown at a time; before and after the clip, its first and last."""
+    ticks = int(clip.pts[0]) + int(Fraction(seconds) / clip.time_base)
+    return int(np.clip(np.searchsorted(clip.pts, ticks, side="right") - 1, 0, len(clip.pts) - 1))
 
 
 def _face_at(piece: Any, frame: int) -> FollowedFace:

@@ -229,6 +229,8 @@ class Pass:
         made = Found(first, last, tuple(c for c in self._cuts if first <= c <= last),
                      tuple(f for f in self._flashes if first <= f <= last),
                      tuple(sorted(pieces, key=lambda piece: (piece.first, float(piece.boxes[0, 0])))))
+        for track in self._tracks.values():  # the next span is to have its own
+            track.sights = [sight for sight in track.sights if sight.frame > last]
         self._forget(last + 1 - BEFORE)
         return made
 
@@ -285,8 +287,12 @@ class Pass:
         inside = [index for index in sorted(frames) if first <= index <= last]
         if not inside:
             return
-        glimpses = self._glimpses([s for track in tracks for s in track.sights if first <= s.frame <= last], tracks)
         rows = [frames[index] for index in inside]
+        glimpses = self._glimpses([s for track in tracks for s in track.sights if first <= s.frame <= last])
+        if not glimpses:  # it never showed itself well here: what the follower knew of it
+            mean = next((track.mean.embedding for track in tracks if track.mean is not None), None)
+            box = Box(*map(float, _box_for(rows[0][0], rows[0][1])))
+            glimpses = () if mean is None else (Glimpse(inside[0], 0.0, box, mean),)
         points = np.stack([row[0] for row in rows])
         yield Piece(
             inside[0], points, np.stack([_box_for(row[0], row[1]) for row in rows]),
@@ -294,15 +300,10 @@ class Pass:
             np.array([row[2] for row in rows], np.uint8), np.array([row[1].face.turn for row in rows], np.uint8),
             max(track.score for track in tracks), glimpses)
 
-    def _glimpses(self, sights: Iterable[_Sight], tracks: Iterable[_Track]) -> tuple[Glimpse, ...]:
+    def _glimpses(self, sights: Iterable[_Sight]) -> tuple[Glimpse, ...]:
         best = sorted(sights, key=lambda s: -s.clear)[:_GLIMPSES]
-        made = [Glimpse(s.frame, s.clear, s.box, self._stack.recogniser.embed(s.pixels, [s.face])[0]) for s in best]
-        if not made:  # it never showed itself well: what there is
-            for track in tracks:
-                if track.mean is not None and track.mean.embedding is not None and track.seen:
-                    made.append(Glimpse(track.seen[0].frame, 0.0, track.seen[0].face.box, track.mean.embedding))
-                    break
-        return tuple(made)
+        return tuple(Glimpse(s.frame, s.clear, s.box, self._stack.recogniser.embed(s.pixels, [s.face])[0])
+                     for s in best)
 
 
 def _kept(grey: Pixels, shrink: float) -> Pixels:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from models.errors import Cancelled
 from models.interfaces import FaceStack
 from models.sessions import DeviceLost
-from pipeline.analysis.known import Decided, Known
+from pipeline.analysis.known import Decided, Known, frame_at
 from pipeline.analysis.store import Analyses, Wanted
 from pipeline.clips.clip import Clip
 from pipeline.recipe import Anonymise, Looking, Recipe
@@ -29,7 +29,10 @@ def who_is_where(analyses: Analyses | None, recipe: Recipe, clip: Clip, plan: Pl
         return None, faces
     touched = [part for part in plan.parts if part.touched]
     if make and touched and (recipe.whose or not _hides(recipe)):
-        wanted = Wanted(max(touched[0].first - PRE_ROLL, 0), touched[-1].first + touched[-1].frames - 1)
+        # From where the user said whose a face is, its track has to be known up to here.
+        said = [frame_at(clip, one.at) for one in recipe.whose]
+        wanted = Wanted(max(min([touched[0].first - PRE_ROLL, *said]), 0),
+                        max([touched[-1].first + touched[-1].frames - 1, *said]))
         while True:
             try:
                 known: Known | None = analyse(analyses, clip, faces, recipe.looking, wanted, control)

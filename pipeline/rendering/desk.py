@@ -13,11 +13,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from models.errors import Cancelled
 from models.face import Box
 from models.interfaces import Search
+from pipeline.analysis.known import frame_at
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import resolve
 from pipeline.clips.estimating import estimate_bytes
@@ -253,8 +252,7 @@ def _for_pages(clip: Clip) -> ClipOutput:
 
 def index_at(clip: Clip, seconds: Fraction) -> int:
     """The number of the frame that is shown at a time; before and after the clip, its first and last."""
-    ticks = int(clip.pts[0]) + int(seconds / clip.time_base)
-    return int(np.clip(np.searchsorted(clip.pts, ticks, side="right") - 1, 0, clip.frames - 1))
+    return frame_at(clip, seconds)
 
 
 def effects_at(recipe: Recipe, clip: Clip, ticks: int) -> tuple[Effect, ...]:

@@ -117,6 +117,11 @@ def test_an_analysis_that_was_stopped_goes_on_where_it_was(clip: Clip, tmp_path:
     assert not going.exists()
     track, = whole.tracks
     assert (track.first, track.last, len(track.pieces)) == (0, 479, len(spans))
+    assert all(first <= glimpse.frame <= last for (first, last), span in zip(spans, whole.spans, strict=True)
+               for piece in span.pieces for glimpse in piece.glimpses)
+    assert all(piece.glimpses for span in whole.spans for piece in span.pieces)
+    person, = whole.people()
+    assert (person.frames, person.person.recogniser) == (480, "always")
     looks = detector.looks
     assert analyses.analyse(clip, stack, Looking()).frames == 480
     assert detector.looks == looks
