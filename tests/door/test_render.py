@@ -279,7 +279,7 @@ def test_an_output_that_cannot_be_is_refused_before_any_work(call: Door, folder:
 def test_a_clip_where_a_picture_is_wanted_is_refused_with_a_code(call: Door, folder: Path) -> None:
     clip = folder / "clip.mp4"
     clip.write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0" * 64)
-    done = call("measure", "--source", folder / "astronaut.png", "--before", clip, "--after", clip)
+    done = call("measure", "--source", clip, "--before", folder / "hopper.jpg", "--after", folder / "hopper.jpg")
     assert (done.code, done.last.partition(":")[0]) == (1, "INPUT.IS_CLIP")
 
 
