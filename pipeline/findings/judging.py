@@ -27,10 +27,10 @@ _SIDE = 6  # frames on each side that a lasting step is told by
 _MAD = 1.4826  # from the median of absolute deviations to a deviation
 
 # Chosen between what clean frames and planted defects show. Colour: CIE76, of which 2.3 is just noticed side by side
-# (Mahy and others, 1994). Points: shares of the outer-eye distance. Area of the mask, sharpness: natural logarithms, .15
-# is a sixth and .5 two thirds more. Flicker: levels of luma. Seam: share of the edges that are there. The farthest of 200
-# clean frames (moving astronaut, lit from changing sides, noise 2): .7, .003, .009, .08, .8, .015; a face 25 levels too
-# bright for some frames: colour 8.9; points .15 beside it for two frames: .07, and a flicker of 14.
+# (Mahy and others, 1994). Points: shares of the outer-eye distance. Area of the mask, sharpness: natural logarithms,
+# .15 is a sixth and .5 two thirds more. Flicker: levels of luma. Seam: share of the edges that are there. The farthest
+# of 200 clean frames (moving astronaut, lit from changing sides, noise 2): .7, .003, .009, .08, .8, .015; a face 25
+# levels too bright for some frames: colour 8.9; points .15 beside it for two frames: .07, and a flicker of 14.
 COLOUR, JUMP, AREA, SHARP, FLICKER, SEAM = 4.0, 0.04, 0.15, 0.5, 3.0, 0.3
 # Of the recogniser's threshold, by which a descriptor may be farther from the source, against its distance to the
 # target, than is usual for this person in this clip. Neighbouring frames of one face differ by a fourth of it.
@@ -43,7 +43,10 @@ _MERGE = 0.4  # seconds between two findings of a kind that are one
 _LASTS = 4.0  # seconds between a step and the step back that are one finding
 _LATE = 0.5  # seconds from a shot's begin or to its end in which a face is missed rather than not there
 _STILL = 0.03  # outer-eye distances a frame: a head that is moved while it speaks; who walks in moves by a tenth
-_HELD = 3  # frames in a row that points are carried on, until it is worth a word
+_TURNED = 3  # frames in a row that a head is turned far, until it is worth a word
+# Seconds that points are carried on, until it is: what the motion carries is as good for a moment (measured: a head in
+# a hat, shaken three times a second, loses its points for 3 of 350 frames in a row, and shows nothing).
+_HELD = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,13 +286,13 @@ def _strand_odd(strand: _Strand, rate: float) -> Iterator[_Odd]:
     turned = np.maximum(np.abs(strand.column("yaw")) / YAW, np.abs(strand.column("pitch")) / PITCH)
     drawn = strand.flag(flags.DRAWN)
     for low, high in _runs(drawn & (np.nan_to_num(turned) > 1)):
-        if high - low + 1 >= _HELD:
+        if high - low + 1 >= _TURNED:
             at = low + int(np.nanargmax(turned[low:high + 1]))
             degrees = max(abs(float(strand.column(name)[at])) for name in ("yaw", "pitch"))
             yield _Odd(POSE, strand.number, strand.person, strand.first + low, strand.first + high, strand.first + at,
                        degrees, 1.0)
     for low, high in _runs(drawn & (strand.flag(flags.HELD) | strand.flag(flags.LOOSE))):
-        if high - low + 1 >= _HELD:
+        if high - low + 1 >= _HELD * rate:
             yield _Odd(COVERED, strand.number, strand.person, strand.first + low, strand.first + high,
                        strand.first + (low + high) // 2, float(high - low + 1), 1.0)
     yield from _faint(strand)
