@@ -39,6 +39,7 @@ def running(out: Path) -> list[str]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for orphans in /proc")
 def test_twenty_kills_cost_no_frame_and_leave_no_process(tmp_path: Path) -> None:
     clip = face_clip(tmp_path / "clip.mp4", 900, gop=60)
