@@ -77,13 +77,22 @@ def unspoken_of(recipe: Recipe) -> tuple[str, ...]:
     used = {choice.source for choice in choices if isinstance(choice, UseSource)}
     missing = [source.name for source in recipe.sources if source.name in used and not source.consent]
     if any(isinstance(choice, RunEffects) for choice in choices) and not recipe.consent:
-        missing.append("the people shown")
+        missing.append(SHOWN)
     return tuple(missing)
+
+
+def asks_for_consent(recipe: Recipe, registry: Registry) -> bool:
+    """Whether what the recipe does to the people shown, without a source, waits for a word that it is permitted."""
+    return SHOWN in unspoken_of(recipe) and any(map(is_gated, plain_steps(effects_of(recipe), registry)))
 
 
 def effects_of(recipe: Recipe) -> tuple[Effect, ...]:
     """All effects of a recipe that are on, of every segment."""
     return tuple(effect for segment in recipe.segments for effect in segment.effects if effect.on)
+
+
+SHOWN = "the people shown"
+"""Whose consent is meant where a chain runs without a source."""
 
 
 @dataclass

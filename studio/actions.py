@@ -70,8 +70,10 @@ class RemoveSource(_Action):
 
 
 class Consent(_Action):
+    """source: whose use is permitted; empty: that of those whom the picture or clip shows."""
+
     do: Literal["consent"]
-    source: str
+    source: str = ""
 
 
 class Choose(_Action):

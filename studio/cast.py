@@ -75,6 +75,9 @@ def remove_source(recipe: Recipe, name: str) -> Recipe:
 
 
 def state_consent(recipe: Recipe, name: str, statement: str) -> Recipe:
+    """name: a source's; empty: the people shown."""
+    if not name:
+        return _checked(recipe, {"consent": statement})
     source = source_called(recipe, name)
     return _with_source(recipe, name, source.model_copy(update={"consent": statement}))
 

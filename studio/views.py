@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models.face import Box
+from pipeline.gate import asks_for_consent
 from pipeline.pictures import Picture
 from pipeline.pictures.formats import FORMATS
 from pipeline.presets import Stack
@@ -98,6 +99,7 @@ def chain(tab: TabSession) -> View:
         "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role,
                        "lacks": lacking(c, c.Params(), tab.engine.networks)} for c in registry],
         "segment": clip_views.selected(tab.clip) if tab.screen == "clip" else None,
+        "asks": asks_for_consent(project.recipe, registry),
         "notices": _notices(project, "chain"),
     }
 

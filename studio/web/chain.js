@@ -110,6 +110,11 @@
         detail: one.lacks.length ? `${helpOf(one)} ${t("effect.download_first")}` : helpOf(one), act: () => L.ask({ do: "add_effect", processor: one.name }) }))]));
   };
 
+  // Those whom the picture shows, where an effect changes what they do or how old they are.
+  const consent = ({ asks }) => (asks ? h("div.consent", { id: "consent-shown", role: "group", "aria-label": t("consent.title") },
+    h("p", {}, t("consent.shown")),
+    h("div.row", {}, h("button.button.primary.small", { "data-key": "consent-shown", "data-consent-shown": "", onclick: () => L.ask({ do: "consent" }) }, t("consent.yes")))) : null);
+
   // Which stretch of the clip the sliders are about.
   const segment = ({ segment: one }) => (one ? h("div.segment-banner", { role: "status", id: "segment-banner" },
     h("span", {}, t("segment.editing", { number: one.number, count: one.count, start: L.clock(one.start, 0), stop: L.clock(one.stop, 0) })),
@@ -120,7 +125,7 @@
     draw(root, view) {
       root.setAttribute("role", "region");
       root.setAttribute("aria-label", t("chain.region"));
-      L.fill(root, presets(view), presetWords(view), stack(view), segment(view), L.notices(view.notices),
+      L.fill(root, presets(view), presetWords(view), stack(view), consent(view), segment(view), L.notices(view.notices),
         h("div.effects", {
           ondragover: (event) => { if (dragged) event.preventDefault(); },
           ondrop: (event) => {

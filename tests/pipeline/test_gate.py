@@ -18,7 +18,7 @@ from models.sessions import Lease
 from models.twins import zero_recogniser, zero_swapper
 from pipeline.chain import NOTHING, make_steps
 from pipeline.engine import Engine, Source
-from pipeline.gate import STATEMENT, admit
+from pipeline.gate import STATEMENT, admit, asks_for_consent
 from pipeline.pictures import Picture
 from pipeline.pictures.xmp import read_provenance
 from pipeline.recipe import Photo, Recipe, RunEffects, SourceInput, UseSource, make_effects
@@ -217,3 +217,10 @@ def test_commercial_safe_refuses_what_a_chain_would_run_before_it_is_looked_for(
     assert ARC in refused.value.message
     with pytest.raises(ModelError, match=r"dlib\.points68"):
         admit((), Registry([ToySwap]), found, safe_beside=("dlib.descriptor", "dlib.points68"))
+
+
+def test_a_screen_asks_about_the_people_shown_only_where_it_matters(registry: Registry) -> None:
+    assert asks_for_consent(recipe(registry, "toy_edit"), registry)
+    assert not asks_for_consent(recipe(registry, "toy_edit", people=STATEMENT), registry)
+    assert not asks_for_consent(recipe(registry, "toy_enhance"), registry)
+    assert not asks_for_consent(recipe(registry, "toy_swap"), registry)

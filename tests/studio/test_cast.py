@@ -57,3 +57,7 @@ def test_only_people_who_are_in_the_picture_count(recipe: Recipe) -> None:
     assert cast.changes_something(chosen, 3)
     assert not cast.changes_something(chosen, 2)
     assert cast.anonymises(chosen, 3)
+
+
+def test_consent_of_those_who_are_shown_is_the_recipe_s_own(recipe: Recipe) -> None:
+    assert cast.state_consent(recipe, "", "They said yes.").consent == "They said yes."
