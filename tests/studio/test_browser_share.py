@@ -19,7 +19,8 @@ from tests.studio.serving import Studio, serve
 from tests.studio.test_browser_clip import LONG, frames_of
 from tests.studio.tunnels.sshd import agent, sshd
 
-pytestmark = [pytest.mark.usefixtures("no_complaints"),
+pytestmark = [pytest.mark.long,  # two minutes of real Chromium; what each route lets through is in tests/studio/access
+              pytest.mark.usefixtures("no_complaints"),
               pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::FutureWarning:gradio.*")]
 
 STAND_IN = Path(__file__).parent / "tunnels" / "stand_in.py"

@@ -61,6 +61,7 @@ def test_the_twins_find_the_clips_face(moving: Moving, tmp_path: Path) -> None:
     assert stack.landmarker.follow(grey, [face]) == [face]
 
 
+@pytest.mark.long
 def test_rows_and_units(tmp_path: Path) -> None:
     """12 frames at a tiny size, one turn, each row in a process of its own."""
     told: list[float] = []
