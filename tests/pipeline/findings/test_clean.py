@@ -48,6 +48,7 @@ def _two(one: Pixels, other: Pixels) -> Iterator[Pixels]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 def test_under_one_finding_in_a_thousand_clean_frames(tmp_path: Path, stack: FaceStack, astronaut: Pixels,
                                                       hopper: Pixels) -> None:
     frames = list(itertools.chain(_calm(astronaut), _lively(hopper), _two(astronaut, hopper)))
