@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from models.families.enhancers import CropEnhancer
-from processors.base import Needs, Processor
+from processors.base import Needs
 from processors.batches import PatchBatch
 from processors.context import Context
+from processors.neural.networked import Networked
 from processors.neural.rows import template_of, with_needs
 from processors.neural.swap import mixed
 from processors.params import ProcessorParams, Slider
@@ -22,14 +22,8 @@ class EnhanceParams(ProcessorParams):
                                                 "it alone.")
 
 
-class NetworkEnhancer(Processor):
-    """A subclass names its networks: slots of the catalogue by the words of its parameter `model`, or the only one by
-    an empty word."""
-
-    networks: ClassVar[Mapping[str, str]] = {}
-
-    def slot(self, params: Any) -> str:
-        return self.networks[getattr(params, "model", "")]
+class NetworkEnhancer(Networked):
+    """Makes a face clearer with its network."""
 
     def needs(self, params: Any) -> Needs:
         slot = self.slot(params)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from models.arrays import Pixels
 from models.families.swappers import Converter, CropSwapper, Identity
-from processors.base import Needs, Processor
+from processors.base import Needs
 from processors.batches import Patch, PatchBatch, Remark
 from processors.context import Context
 from processors.neural.identity import ARCFACE, Describer, known, nearest, picture_of
+from processors.neural.networked import Networked
 from processors.neural.poses import LIMIT, fading
 from processors.neural.rows import converter_of, template_named, template_of, with_needs
 from processors.params import Choice, ProcessorParams, Slider
@@ -41,14 +42,8 @@ class IdentityParams(SwapParams):
         "mean", help="Of several photos of the source: their mean, or above all those turned as this face is.")
 
 
-class NetworkSwapper(Processor):
-    """A subclass names its networks: slots of the catalogue by the words of its parameter `model`, or the only one by
-    an empty word."""
-
-    networks: ClassVar[Mapping[str, str]] = {}
-
-    def slot(self, params: Any) -> str:
-        return self.networks[getattr(params, "model", "")]
+class NetworkSwapper(Networked):
+    """Puts a source's face on with its network."""
 
     def needs(self, params: Any) -> Needs:
         slot = self.slot(params)
