@@ -8,7 +8,7 @@ confidence each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,10 +86,7 @@ class FanLandmarker:
     def follow(self, picture: Pixels, faces: Sequence[Face]) -> list[Face]:
         """See `models.interfaces.Landmarker`. Where to look, and how the face is turned, is read off the points that
         it had."""
-        near = [Detection(box_round(face.points), face.score, face.turn) for face in faces]
-        found = self._faces(picture, near, [eye_angle(face.points) for face in faces])
-        return [replace(now, box=box_round(now.points), embedding=face.embedding, number=face.number,
-                        memory=face.memory) for now, face in zip(found, faces, strict=True)]
+        return followed(faces, lambda near, rolls: self._faces(picture, near, rolls))
 
     def _faces(self, picture: Pixels, detections: Sequence[Detection], rolls: Sequence[float]) -> list[Face]:
         """All asked for at once: what the network takes together goes in one run."""
@@ -166,6 +163,15 @@ def eye_angle(points: Points) -> float:
 def turn_of(points: Points) -> int:
     """Clockwise quarter turns that bring a face of these (68, 2) points upright to within 45 degrees."""
     return round(-eye_angle(points) / (np.pi / 2)) % 4
+
+
+def followed(faces: Sequence[Face], read: Callable[[list[Detection], list[float]], list[Face]]) -> list[Face]:
+    """The same faces in the next picture, looked for where their points were. read: a face for each detection and its
+    roll (radians, as `eye_angle`), in their order."""
+    near = [Detection(box_round(face.points), face.score, face.turn) for face in faces]
+    found = read(near, [eye_angle(face.points) for face in faces])
+    return [replace(now, box=box_round(now.points), embedding=face.embedding, number=face.number, memory=face.memory)
+            for now, face in zip(found, faces, strict=True)]
 
 
 def box_round(points: Points) -> Box:

@@ -15,7 +15,7 @@ import numpy as np
 from models.arrays import Matrix, Pixels, Points
 from models.errors import ModelError
 from models.face import MOUTH_OUTER, Box, Face
-from models.families.fan import box_round, eye_angle, turn_of
+from models.families.fan import followed, turn_of
 from models.geometry import invert, roll_of, transform
 from models.interfaces import Detection
 from models.sessions import Lease
@@ -49,10 +49,7 @@ class Landmarks106:
     def follow(self, picture: Pixels, faces: Sequence[Face]) -> list[Face]:
         """See `models.interfaces.Landmarker`. Where to look, and how the face is turned, is read off the points that
         it had."""
-        near = [Detection(box_round(face.points), face.score, face.turn) for face in faces]
-        found = self._faces(picture, near, [eye_angle(face.points) for face in faces])
-        return [replace(now, box=box_round(now.points), embedding=face.embedding, number=face.number,
-                        memory=face.memory) for now, face in zip(found, faces, strict=True)]
+        return followed(faces, lambda near, rolls: self._faces(picture, near, rolls))
 
     def _faces(self, picture: Pixels, detections: Sequence[Detection], rolls: Sequence[float]) -> list[Face]:
         squares = [square_round(one.box, roll, SIDE, GROWTH * times)
