@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,6 +48,19 @@ def way(server: Server, folder: Path) -> SshWay:
     return replace(SshWay.read(f"{server.who}:{server.port}"), options=server.options(folder))
 
 
+def assert_gone(link: str | None) -> None:
+    """The far end lets go of its port a moment after the near end hangs up: until then it resets what comes in."""
+    assert link is not None
+    until = time.monotonic() + 10
+    while True:
+        with pytest.raises(OSError) as caught:
+            urllib.request.urlopen(f"{link}/healthz", timeout=3)
+        if "refused" in str(caught.value):
+            return
+        assert time.monotonic() < until, caught.value
+        time.sleep(0.05)
+
+
 def test_what_is_asked_at_the_link_comes_from_the_studio(server: Server, behind: int, tmp_path: Path) -> None:
     seen = Seen()
     keeper = Keeper(behind, seen)
@@ -58,8 +72,7 @@ def test_what_is_asked_at_the_link_comes_from_the_studio(server: Server, behind:
         assert urllib.request.urlopen(f"{shown.link}/healthz", timeout=10).read() == b"through /healthz"
     finally:
         keeper.close()
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"{shown.link}/healthz", timeout=3)
+    assert_gone(shown.link)
 
 
 def test_a_user_s_shared_connections_do_not_keep_the_tunnel_open(server: Server, behind: int, tmp_path: Path) -> None:
@@ -76,8 +89,7 @@ def test_a_user_s_shared_connections_do_not_keep_the_tunnel_open(server: Server,
         assert list(tmp_path.glob("master-*")) == []
     finally:
         keeper.close()
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"{shown.link}/healthz", timeout=3)
+    assert_gone(shown.link)
 
 
 def test_a_server_that_goes_away_is_seen_and_come_back_to(server: Server, behind: int, tmp_path: Path,
