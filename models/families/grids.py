@@ -212,6 +212,18 @@ def fitted(picture: Pixels, canvas: Canvas, *, enlarge: bool) -> Canvas:
     return max(min(int(width * scale), canvas[0]), 1), max(min(int(height * scale), canvas[1]), 1)
 
 
+def in_corner(picture: Pixels, canvas: Canvas, levels: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """(1, 3, H, W), channels as they are, of a BGR or grey uint8 picture in the top left corner over zeros, never
+    enlarged; and network pixels per picture pixel. levels: (256,), what each level becomes."""
+    inside = fitted(picture, canvas, enlarge=False)
+    small = picture if inside == picture.shape[1::-1] else cv2.resize(picture, inside, interpolation=cv2.INTER_AREA)
+    blob = np.zeros((1, 3, canvas[1], canvas[0]), np.float32)
+    for channel in range(3):
+        plane = small if small.ndim == 2 else small[:, :, channel]
+        blob[0, channel, :inside[1], :inside[0]] = cv2.LUT(plane, levels)
+    return blob, inside[1] / picture.shape[0]
+
+
 def cells(canvas: Canvas, stride: int, anchors: int, hits: NDArray[np.int64]) -> NDArray[np.float64]:
     """(N, 2): the top left corners, x first, of the cells that the hits belong to, in network pixels."""
     cell = hits // anchors

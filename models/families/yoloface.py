@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Pixels
-from models.families.grids import Canvas, Finds, Grid, GridDetector, fitted
+from models.families.grids import Canvas, Finds, Grid, GridDetector, in_corner
 from models.sessions import Lease
 
 # FaceFusion's for this file.
@@ -37,13 +36,7 @@ class YolofaceDetector(GridDetector):
 
 def as_input(picture: Pixels, canvas: Canvas) -> tuple[NDArray[np.float32], float]:
     """The network's input for a BGR or grey uint8 picture, and network pixels per picture pixel."""
-    inside = fitted(picture, canvas, enlarge=False)
-    small = picture if inside == picture.shape[1::-1] else cv2.resize(picture, inside, interpolation=cv2.INTER_AREA)
-    blob = np.zeros((1, 3, canvas[1], canvas[0]), np.float32)
-    for channel in range(3):
-        plane = small if small.ndim == 2 else small[:, :, channel]
-        blob[0, channel, :inside[1], :inside[0]] = cv2.LUT(plane, _INPUT)
-    return blob, inside[1] / picture.shape[0]
+    return in_corner(picture, canvas, _INPUT)
 
 
 def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: float) -> Finds:

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Pixels
-from models.families.grids import STRIDES, Canvas, Finds, Grid, GridDetector, cells, fitted
+from models.families.grids import STRIDES, Canvas, Finds, Grid, GridDetector, cells, in_corner
 from models.sessions import Lease
 
 # FaceFusion's for this file; OpenCV's FaceDetectorYN takes the root of the product and 0.9 for it.
@@ -25,6 +24,7 @@ THRESHOLD = 0.5
 SAME_FACE = 0.4
 FAINT = 0.2
 SIZE = 640
+_INPUT = np.arange(256, dtype=np.float32)
 
 
 class YunetDetector(GridDetector):
@@ -37,12 +37,7 @@ class YunetDetector(GridDetector):
 
 def as_input(picture: Pixels, canvas: Canvas) -> tuple[NDArray[np.float32], float]:
     """The network's input for a BGR or grey uint8 picture, and network pixels per picture pixel."""
-    inside = fitted(picture, canvas, enlarge=False)
-    small = picture if inside == picture.shape[1::-1] else cv2.resize(picture, inside, interpolation=cv2.INTER_AREA)
-    blob = np.zeros((1, 3, canvas[1], canvas[0]), np.float32)
-    planes = small if small.ndim == 2 else small.transpose(2, 0, 1)
-    blob[0, :, :inside[1], :inside[0]] = planes
-    return blob, inside[1] / picture.shape[0]
+    return in_corner(picture, canvas, _INPUT)
 
 
 def _decode(outputs: Sequence[NDArray[np.float32]], canvas: Canvas, lowest: float) -> Finds:
