@@ -139,7 +139,7 @@ def _refuse_unmet(step: Step, admission: Admission, supplies: Supplies) -> None:
     if needs.backdrop and not supplies.backdrop:
         raise RecipeError(f"The effect {step.effect.id} ({step.processor.spec.title}) lays people before a picture or "
                           "clip that is not named.", subject=step.processor.spec.name, code="RECIPE.NO_BACKDROP",
-                          remedy="Name it with --backdrop, or choose a plain colour.")
+                          remedy="Choose one on its card (--backdrop on the command line), or take a plain colour.")
     if needs.sound and supplies.sound is False:
         raise ProcessorError(f"The effect {step.effect.id} ({step.processor.spec.title}) works with sound, and the "
                              "clip has none.", subject=step.processor.spec.name, code="PROCESSOR.NO_SOUND",

@@ -46,6 +46,7 @@ from pipeline.recipe import (
     Span,
     UseSource,
     make_effects,
+    works_on_frames,
 )
 from pipeline.refusals import Refused
 from pipeline.remembering import Remembered
@@ -474,5 +475,10 @@ def changes_anybody(recipe: Recipe) -> bool:
     return any(not isinstance(choice, Keep) for choice in (*recipe.cast.values(), recipe.everyone))
 
 
+def changes_anything(recipe: Recipe) -> bool:
+    """False where every person is kept, no box is drawn, and no effect works on whole frames."""
+    return changes_anybody(recipe) or bool(recipe.covers) or works_on_frames(effects_of(recipe))
+
+
 __all__ = ["Analysis", "Clip", "ClipRequest", "ClipWritten", "Control", "Drawn", "Engine", "Estimate", "FaceReport",
-           "FaceThere", "PersonFound", "Progress", "Rendered", "Source", "changes_anybody"]
+           "FaceThere", "PersonFound", "Progress", "Rendered", "Source", "changes_anybody", "changes_anything"]

@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from models.errors import InputError, NoFace, RecipeError
 from pipeline.analysis import Analysis, FaceReport
 from pipeline.pictures import Picture
-from pipeline.recipe import Recipe, UseSource
+from pipeline.recipe import Keep, Recipe, UseSource
 from processors.registry import Registry
 
 
@@ -25,7 +25,8 @@ def pick(picture: Picture, reports: Sequence[FaceReport], number: int | None) ->
 def check_cast(recipe: Recipe, target: Picture, analysis: Analysis, sources: Container[str],
                 registry: Registry) -> None:
     """Raises NoFace where there is nobody to change, RecipeError for people and sources that are not there."""
-    whole = {registry.get(effect.processor).spec.role for effect in recipe.effects if effect.on} == {"frame"}
+    roles = {registry.get(effect.processor).spec.role for effect in recipe.effects if effect.on}
+    whole = roles == {"frame"} or ("frame" in roles and isinstance(recipe.everyone, Keep))
     if not analysis.faces and not recipe.covers and not whole:
         raise NoFace(f"No face can be found in {target.name}.", subject=target.name,
                      remedy="Choose a picture that shows a face from the front, at least 80 pixels wide.")

@@ -431,6 +431,12 @@ def check_effects(effects: Iterable[Effect], registry: Registry, subject: str = 
         params_of(effect, registry, subject)
 
 
+def works_on_frames(effects: Iterable[Effect]) -> bool:
+    """Whether one of them is on and works on whole frames, whoever is in them. An effect's id begins with its role: see
+    `check_effects`."""
+    return any(effect.on and effect.id.partition(".")[0] == "frame" for effect in effects)
+
+
 def params_of(effect: Effect, registry: Registry, subject: str = "recipe") -> ProcessorParams:
     """The effect's parameters, checked; missing ones have their defaults."""
     try:

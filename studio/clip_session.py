@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.clips.proxies import ProxyState
-from pipeline.engine import Clip, Estimate, FaceThere, PersonFound, changes_anybody
+from pipeline.engine import Clip, Estimate, FaceThere, PersonFound, changes_anything
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Anonymise, DrawnBox, Effect, Looking, Output, Recipe, Span, UseSource, input_of
 from processors.batches import Remark
@@ -129,7 +129,7 @@ class ClipSession(Project):
     def wanted(self) -> str | None:
         """What a render would be of; None where nothing would change."""
         recipe = self.recipe
-        if self.clip is None or not (changes_anybody(recipe) or recipe.covers):
+        if self.clip is None or not changes_anything(recipe):
             return None
         used = {choice.source for choice in (*recipe.cast.values(), recipe.everyone) if isinstance(choice, UseSource)}
         if used - set(self.learned()):

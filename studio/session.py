@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pipeline.engine import Analysis, Rendered
 from pipeline.pictures import Picture
 from pipeline.pictures.preview import Encoded
-from pipeline.recipe import DrawnBox, Input, Recipe, UseSource
+from pipeline.recipe import DrawnBox, Input, Recipe, UseSource, works_on_frames
 from studio import actions, cast
 from studio.clip_session import ClipSession
 from studio.machine import Machine
@@ -77,7 +77,8 @@ class TabSession(Project):
     @property
     def wanted(self) -> str | None:
         """What a render of the present recipe would be of; None where nothing would change."""
-        if self.target is None or not (cast.changes_something(self.recipe, self.people) or self.recipe.covers):
+        if self.target is None or not (cast.changes_something(self.recipe, self.people) or self.recipe.covers
+                                       or works_on_frames(self.recipe.effects)):
             return None
         used = {choice.source for number in range(1, self.people + 1)
                 if isinstance(choice := self.recipe.choice_for(number), UseSource)}

@@ -32,6 +32,11 @@ class Casting:
         return any(isinstance(choice, Anonymise) for choice in self._choices())
 
     @property
+    def keeps_everybody(self) -> bool:
+        """Whether nothing is done to anybody, so that only effects on whole frames can change anything."""
+        return not self.recipe.covers and all(isinstance(choice, Keep) for choice in self._choices())
+
+    @property
     def knows(self) -> bool:
         """Whether it matters who a face is."""
         everyone = self.recipe.everyone

@@ -19,7 +19,7 @@ import numpy as np
 from models.errors import RecipeError
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding, alike, never_copied
-from pipeline.recipe import Anonymise, Effect, Keep, Recipe
+from pipeline.recipe import Anonymise, Effect, Keep, Recipe, works_on_frames
 from processors.batches import Remark
 
 # Frames after which the next keyframe begins a part, and after which any frame does. A part is what a crash can cost:
@@ -176,9 +176,8 @@ def _digest(data: object) -> str:
 def _touches(recipe: Recipe, effects: Sequence[Effect]) -> bool:
     choices = [*recipe.cast.values(), recipe.everyone]
     hides = bool(recipe.covers) or any(isinstance(choice, Anonymise) for choice in choices)
-    # A frame effect looks at the whole frame, whoever is in it.
     changes = any(e.on for e in effects) and not all(isinstance(choice, Keep) for choice in choices)
-    return hides or changes
+    return hides or changes or works_on_frames(effects)
 
 
 def _fixes_in(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[object]:

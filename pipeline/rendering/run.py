@@ -106,7 +106,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
             gated = [part for part in plan.parts if part.touched]
             assert work.guard is not None
             raise all_refused(clip, work.guard, error, gated, lambda: _stop(control)) from error
-        _check_changed(clip, plan, done, ledger)
+        _check_changed(clip, plan, done, ledger, everybody_kept=casting.keeps_everybody)
         doubts = _open_doubts(recipe, done, *(float((tick - int(clip.pts[0])) * clip.time_base)
                                               for tick in (plan.start, plan.stop)))
         if doubts:
@@ -276,9 +276,12 @@ class _Render:
                                            picture))
 
 
-def _check_changed(clip: Clip, plan: Plan, done: Sequence[DonePart], ledger: Ledger) -> None:
+def _check_changed(clip: Clip, plan: Plan, done: Sequence[DonePart], ledger: Ledger, *, everybody_kept: bool) -> None:
     if any(part.touched for part in plan.parts) and not any(part.changed for part in done):
         ledger.discard()  # there is nothing in it to go on with
+        if everybody_kept:
+            raise RecipeError(f"The effects change nothing in {clip.name}.", subject=clip.name,
+                              code="RECIPE.NOTHING_TO_DO", remedy="Change their settings, or say who gets what.")
         raise NoFace(f"No face can be found in {clip.name}.", subject=clip.name,
                      remedy="Look harder (--look small,turned), or draw a box over a head that is to be hidden.")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine import Engine, changes_anybody
+from pipeline.engine import Engine, changes_anything
 from pipeline.recipe import Anonymise, Choice, Keep, Recipe, RunEffects, UseSource, read_recipe
 from processors.batches import Remark
 from studio.commands.chain import Chain, chain_from_flags, needs_source
@@ -100,7 +100,7 @@ def check_people(recipe: Recipe, there: People, name: str) -> None:
     if not hidden and not any(effect.on for effect in recipe.effects):
         raise UsageError("The chain has no effects: there is nothing to do.", code="RECIPE.NOTHING_TO_DO",
                          remedy="Name some with --preset or --effects.")
-    if not changes_anybody(recipe) and not recipe.covers:
+    if not changes_anything(recipe):
         raise UsageError("Everybody would be kept as they are: there is nothing to do.", code="RECIPE.NOTHING_TO_DO",
                          remedy="Say who gets what with --map.")
 

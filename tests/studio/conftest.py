@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from models.interfaces import FaceStack
+from pipeline.engine import Engine
+from studio.machine import Machine
+from studio.session import TabSession
+from studio.tabs import Tabs
+from studio.work import Worker
 from tests.studio.clips import small_clip
 from tests.studio.serving import Studio, serve
 
@@ -15,6 +22,30 @@ from tests.studio.serving import Studio, serve
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with serve(tmp_path_factory.mktemp("data")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def engine(stack: FaceStack) -> Iterator[Engine]:
+    engine = Engine(faces=stack)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def tabs(engine: Engine, tmp_path: Path) -> Iterator[Tabs]:
+    """The queue is not started: jobs are submitted, and stay."""
+    machine = Machine(tmp_path / "data")
+    with ThreadPoolExecutor(1) as executor:
+        opened = Tabs(engine, Worker(executor), tmp_path / "data" / "tabs" / "run", machine)
+        opened.uploads.mkdir(parents=True)
+        yield opened
+        opened.close_all()
+        machine.close()
+
+
+@pytest.fixture
+def tab(tabs: Tabs) -> TabSession:
+    return tabs.open("one")
 
 
 @pytest.fixture(scope="session")
