@@ -58,12 +58,13 @@ def open_backdrop(named: Input | None) -> Backdrop | None:
         return None
     if named.path is None:
         raise RecipeError(f"Where {named.name} lies, which is to be the backdrop, is not known here.",
-                          subject=named.name, code="RECIPE.NO_BACKDROP", remedy="Name it with --backdrop.")
+                          subject=named.name, code="RECIPE.NO_BACKDROP",
+                          remedy="Choose it again (--backdrop on the command line).")
     id, shown = read_backdrop(Path(named.path), named.name)
     if id != named.id:
         raise RecipeError(f"{named.name} is not the file that the recipe was made with: its content differs.",
                           subject=named.name, code="RECIPE.INPUT_CHANGED",
-                          remedy="Give the recipe's own file, or name another with --backdrop.")
+                          remedy="Give the recipe's own file, or choose another (--backdrop on the command line).")
     return Backdrop(shown)
 
 

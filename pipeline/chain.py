@@ -106,6 +106,11 @@ def plain_steps(effects: Sequence[Effect], registry: Registry) -> tuple[Step, ..
     return tuple(step for step in made if not step.processor.is_identity(step.params))
 
 
+def asks_for_backdrop(effects: Sequence[Effect], registry: Registry) -> bool:
+    """Whether one of the effects that are on lays people before what the recipe names as the backdrop."""
+    return any(step.needs.backdrop for step in plain_steps(effects, registry))
+
+
 @dataclass(frozen=True, slots=True)
 class Supplies:
     """What else the engine has for effects. sound: whether the clip has any; None for a picture. backdrop: whether one

@@ -165,6 +165,16 @@ class SetValue(EffectOf):
     value: Any
 
 
+class ChooseBackdrop(_File):
+    """The picture or clip that lies behind people, for every effect that lays them before one."""
+
+    do: Literal["choose_backdrop"]
+
+
+class RemoveBackdrop(_Action):
+    do: Literal["remove_backdrop"]
+
+
 class Undo(_Action):
     do: Literal["undo"]
 
@@ -322,6 +332,7 @@ Action = Annotated[
     Open | Close | Example | AddPhoto | RemovePhoto | PickFace | RenameSource | RemoveSource | Consent | Choose
     | ChooseOthers | Look | Cover | StyleCover | Uncover
     | UsePreset | AddEffect | RemoveEffect | MoveEffect | MuteEffect | DuplicateEffect | ResetEffect | SetValue
+    | ChooseBackdrop | RemoveBackdrop
     | Undo | Redo | Cancel | Refresh | Dismiss | Save | SaveRecipe | LoadRecipe
     | Screen | At | Trim | Split | Join | MoveSplit | PreviewSpan | ClipExample | OutputSettings | Estimates
     | Render | AskJob | TakeUp | Accept | GoOn | PlayResult,

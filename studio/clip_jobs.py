@@ -114,7 +114,7 @@ def submit(c: ClipSession, output: str | None, overwrite: bool) -> str:
     id = jobs.new_id()
     folder = jobs.own_folder(id)
     try:
-        recipe = carried(c.recipe, {**c.originals}, folder, c)
+        recipe = carried(c.for_engine(c.recipe), {**c.originals}, folder, c)
         jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id,
                     submitter=c.visitor.link)
     except BaseException:
@@ -151,7 +151,8 @@ def carried(recipe: Recipe, originals: dict[str, Path], folder: Path, c: ClipSes
 
     sources = tuple(source.model_copy(update={"photos": tuple(placed(photo) for photo in source.photos)})
                     for source in recipe.sources if source.name in used)
-    return recipe.model_copy(update={"sources": sources, "target": placed(recipe.target)})
+    behind = placed(recipe.backdrop) if recipe.backdrop is not None else None
+    return recipe.model_copy(update={"sources": sources, "target": placed(recipe.target), "backdrop": behind})
 
 
 # Doubtful spans -----------------------------------------------------------------------------------------------------

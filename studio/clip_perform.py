@@ -26,6 +26,7 @@ from studio.steps import (
     Steps,
     add_photo,
     checked_upload,
+    choose_backdrop,
     example_source,
     learn,
     put_away,
@@ -93,6 +94,9 @@ async def _change(c: ClipSession, action: Any) -> Steps:
             yield step
     elif isinstance(action, actions.AddPhoto):
         async for step in add_photo(c, action, c.folder / "originals"):
+            yield step
+    elif isinstance(action, actions.ChooseBackdrop):
+        async for step in choose_backdrop(c, action):
             yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(c, action):
@@ -171,8 +175,8 @@ async def _example(c: ClipSession) -> Steps:
 async def _load_recipe(c: ClipSession, action: actions.LoadRecipe) -> Steps:
     loaded = await read_recipe_file(c, action)
     read: list[reload.Found] = []
-    clips, shots = dict(c.clips), dict(c.shots)
-    async for step in run(c, "opening", lambda _: reload.find_files(loaded, clips, shots, c.engine), read):
+    clips, shots, kept = dict(c.clips), dict(c.shots), dict(c.originals)
+    async for step in run(c, "opening", lambda _: reload.find_files(loaded, clips, shots, c.engine, kept), read):
         yield step
     take_over(c, loaded, read[0])
 
@@ -239,7 +243,7 @@ async def _picture(c: ClipSession) -> Steps:
 
 
 async def _still(c: ClipSession) -> Steps:
-    clip, at, wanted, recipe, sources = c.clip, c.at, c.wanted, c.recipe, c.learned()
+    clip, at, wanted, recipe, sources = c.clip, c.at, c.wanted, c.for_engine(c.recipe), c.learned()
     if clip is None or wanted is None or c.still is not None:
         c.previews.drop()
         yield EVERYTHING
@@ -289,7 +293,7 @@ def portrait_key(clip: Clip, number: int, small: bool, turned: bool) -> str:
 
 async def _estimate(c: ClipSession, output: str | None) -> Steps:
     """Frames × measured time, size and room. What cannot be written is said at once, not after an hour."""
-    clip, recipe, sources = c.clip, c.recipe, c.learned()
+    clip, recipe, sources = c.clip, c.for_engine(c.recipe), c.learned()
     if clip is None or c.wanted is None:
         c.estimating.drop()
         c.estimate, c.estimate_for = None, None
@@ -347,7 +351,7 @@ def proxy_key(clip: Clip) -> str:
 async def _moving_preview(c: ClipSession, frame: int) -> Steps:
     async for step in learn(c):
         yield step
-    clip, wanted, recipe, sources = c.clip, c.wanted, c.recipe, c.learned()
+    clip, wanted, recipe, sources = c.clip, c.wanted, c.for_engine(c.recipe), c.learned()
     if clip is None or wanted is None:
         raise InputError("There is nothing to preview yet.", code="STUDIO.NOTHING_CHANGED",
                          remedy="Choose a source, blur or another way for at least one person.")

@@ -49,11 +49,11 @@ async def take_up(c: ClipSession, action: actions.TakeUp) -> Steps:
 
 
 async def _open_recipe(c: ClipSession, loaded: Recipe, title: str) -> Steps:
-    clips, shots = dict(c.clips), dict(c.shots)
+    clips, shots, kept = dict(c.clips), dict(c.shots), dict(c.originals)
 
     def find(_: Any) -> tuple[dict[str, Path], reload.Found]:
         paths = _adopted(c, loaded)
-        return paths, reload.find_files(_with_paths(loaded, paths), clips, shots, c.engine)
+        return paths, reload.find_files(_with_paths(loaded, paths), clips, shots, c.engine, {**kept, **paths})
 
     read: list[tuple[dict[str, Path], reload.Found]] = []
     async for step in run(c, "opening", find, read):
@@ -70,7 +70,7 @@ async def _open_recipe(c: ClipSession, loaded: Recipe, title: str) -> Steps:
 
 def _adopted(c: ClipSession, recipe: Recipe) -> dict[str, Path]:
     """Files that the job holds are linked into the tab's folder: the job may be removed while they are looked at."""
-    inputs: list[Input] = [recipe.target] if recipe.target else []
+    inputs: list[Input] = [one for one in (recipe.target, recipe.backdrop) if one is not None]
     inputs += [photo for source in recipe.sources for photo in source.photos]
     return {one.id: link_into(c.folder / "originals", Path(one.path), one) for one in inputs
             if one.path and Path(one.path).is_relative_to(c.machine.jobs.folder) and Path(one.path).is_file()}
@@ -86,7 +86,8 @@ def _with_paths(recipe: Recipe, paths: Any) -> Recipe:
 
     sources = tuple(source.model_copy(update={"photos": tuple(placed(photo) for photo in source.photos)})
                     for source in recipe.sources)
-    return recipe.model_copy(update={"target": placed(recipe.target), "sources": sources})
+    return recipe.model_copy(update={"target": placed(recipe.target), "sources": sources,
+                                     "backdrop": placed(recipe.backdrop)})
 
 
 def link_into(folder: Path, file: Path, one: Input) -> Path:

@@ -62,14 +62,13 @@ class Pair:
 
 @dataclass
 class ClipSession(Project):
-    """files: by key, what the page may fetch of this tab, and nothing else. originals: files that were uploaded, by
-    content. small: stand-ins, probed. answers: spans that were accepted, by the job that asked. submitted_for: what the
-    last render was of. at: the frame under the playhead; jump: grows when the studio moved it.
+    """files: by key, what the page may fetch of this tab, and nothing else. small: stand-ins, probed. answers: spans
+    that were accepted, by the job that asked. submitted_for: what the last render was of. at: the frame under the
+    playhead; jump: grows when the studio moved it.
     """
 
     machine: Machine = field(default_factory=Machine)
     clips: dict[str, Clip] = field(default_factory=dict)
-    originals: dict[str, Path] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     found: dict[tuple[str, Looking], tuple[PersonFound, ...]] = field(default_factory=dict)
     faces: tuple[str, int, tuple[FaceThere, ...]] | None = None
@@ -185,9 +184,6 @@ class ClipSession(Project):
     def keep_clip(self, clip: Clip) -> None:
         self.clips[clip.id] = clip
 
-    def keep_original(self, content: str, path: Path) -> None:
-        self.originals[content] = path
-
     def set_target(self, clip: Clip) -> None:
         """Another clip has other people, times and boxes: these begin anew; sources and the first chain stay."""
         target = input_of(clip.id, clip.name, None if self.kept_path(clip.path) is None else clip.path)
@@ -216,8 +212,6 @@ class ClipSession(Project):
         used = self.used_ids()
         self.clips = {key: clip for key, clip in self.clips.items() if key in used}
         self.found = {key: value for key, value in self.found.items() if key[0] in used}
-        for key in [key for key in self.originals if key not in used]:
-            self.originals.pop(key).unlink(missing_ok=True)
 
     def note_proxy(self) -> ProxyState | None:
         """How far the stand-in of the open clip is; where it is there, the page may fetch it."""
@@ -293,7 +287,7 @@ class ClipSession(Project):
         for clip in self.clips.values():
             self.machine.proxies.drop(clip)
         super().close()
-        self.clips, self.files, self.originals, self.found, self.stills, self.small = {}, {}, {}, {}, [], {}
+        self.clips, self.files, self.found, self.stills, self.small = {}, {}, {}, [], {}
 
 
 __all__ = ["ClipSession", "MovingPreview", "Pair", "Still", "frame_at"]

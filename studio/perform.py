@@ -29,6 +29,7 @@ from studio.steps import (
     Steps,
     add_photo,
     checked_upload,
+    choose_backdrop,
     example_source,
     faces_of,
     learn,
@@ -46,6 +47,7 @@ async def perform(tab: TabSession, data: object) -> Steps:
     """Names the parts that changed, again and again until nothing more will. Errors become notices, never more."""
     place: Place = "viewer"
     about: Project = tab.project
+    action = None
     try:
         action = actions.parse_action(data)
         place = _place_of(action)
@@ -67,7 +69,7 @@ async def perform(tab: TabSession, data: object) -> Steps:
     except LikenessError as error:
         about.job = None
         if error.code != "CANCELLED.USER":
-            about.tell(error, place)
+            about.tell(error, place, beside=isinstance(action, actions.LoadRecipe))  # what is missing was told
         yield EVERYTHING
     except Exception as error:  # a fault of the program: said on the screen, and in full on the terminal
         logger.exception("The studio failed to %s.", data)
@@ -85,7 +87,8 @@ def _place_of(action: Any) -> Place:
     if isinstance(action, actions.AddPhoto | actions.RemovePhoto | actions.PickFace | actions.RenameSource
                   | actions.RemoveSource | actions.Consent):
         return "people"
-    if isinstance(action, actions.EffectOf | actions.AddEffect | actions.UsePreset | actions.LoadRecipe):
+    if isinstance(action, actions.EffectOf | actions.AddEffect | actions.UsePreset | actions.LoadRecipe
+                  | actions.ChooseBackdrop | actions.RemoveBackdrop):
         return "chain"
     if isinstance(action, actions.Save | actions.SaveRecipe | actions.Render | actions.OfJob | actions.Estimates
                   | actions.OutputSettings):
@@ -149,6 +152,9 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
     elif isinstance(action, actions.AddPhoto):
         async for step in add_photo(tab, action):
             yield step
+    elif isinstance(action, actions.ChooseBackdrop):
+        async for step in choose_backdrop(tab, action):
+            yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(tab, action):
             yield step
@@ -182,8 +188,8 @@ async def _example(tab: TabSession) -> Steps:
 async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
     loaded = await read_recipe_file(tab, action)
     read: list[reload.Found] = []
-    pictures, shots = dict(tab.pictures), dict(tab.shots)
-    async for step in run(tab, "opening", lambda _: reload.find_files(loaded, pictures, shots, tab.engine), read):
+    pictures, shots, kept = dict(tab.pictures), dict(tab.shots), dict(tab.originals)
+    async for step in run(tab, "opening", lambda _: reload.find_files(loaded, pictures, shots, tab.engine, kept), read):
         yield step
     if isinstance(read[0].target, Picture):
         tab.keep_picture(read[0].target)
@@ -226,7 +232,7 @@ async def _analyse(tab: TabSession, target: Picture | None) -> Steps:
 
 async def _preview(tab: TabSession) -> Steps:
     """Renders the present recipe; an older preview that still runs is dropped, and a newer one ends this."""
-    wanted, target, recipe = tab.wanted, tab.target, tab.recipe
+    wanted, target, recipe = tab.wanted, tab.target, tab.for_engine(tab.recipe)
     if wanted is None or target is None:
         tab.previews.drop()
         tab.rendered, tab.rendered_for = None, None

@@ -13,7 +13,9 @@ from typing import Any, Literal
 
 from models.errors import LikenessError
 from pipeline import recipe as recipes
+from pipeline.chain import asks_for_backdrop
 from pipeline.engine import Analysis, Engine, Source
+from pipeline.gate import effects_of
 from pipeline.pictures import Picture
 from pipeline.pictures.preview import Encoded
 from pipeline.presets import DEFAULT, Preset, Stack, chain_for, load_presets, preset
@@ -62,8 +64,8 @@ class Project:
     visitor: whose it is. shots: what each photo of a source shows, by the photo's id: its picture, or the best faces of
     a clip. halted: the user stopped the work, and nothing was asked for since. running: work by what it is for, so that
     two actions that need the same wait for one. numbers: for notices and offers, counted up, so that a page tells each
-    apart. safe: whether only models may be used whose terms allow commercial use: while they may not, every recipe that
-    is made here says so.
+    apart. originals: files that were uploaded and are kept, by content. safe: whether only models may be used whose
+    terms allow commercial use: while they may not, every recipe that is made here says so.
     """
 
     engine: Engine
@@ -78,6 +80,7 @@ class Project:
     offer: Offer | None = None
     job: Ticket[Any] | None = None
     groups: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, Path] = field(default_factory=dict)
     halted: bool = False
     running: dict[Hashable, Ticket[Any]] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1), repr=False)
@@ -114,8 +117,9 @@ class Project:
 
     # What to say, and what to hand over ---------------------------------------------------------------------------
 
-    def tell(self, error: LikenessError, place: Place) -> None:
-        self.notices = [n for n in self.notices if n.place != place]
+    def tell(self, error: LikenessError, place: Place, *, beside: bool = False) -> None:
+        """beside: what was told there stays."""
+        self.notices = [n for n in self.notices if n.place != place or beside]
         self.notices.append(Notice(next(self.numbers), place, error.code, error.subject, error.message, error.remedy))
 
     def calm(self, place: Place) -> None:
@@ -151,6 +155,16 @@ class Project:
 
     def keep_original(self, content: str, path: Path) -> None:
         """Where an uploaded file of this content was put."""
+        self.originals[content] = path
+
+    def for_engine(self, recipe: Recipe) -> Recipe:
+        """The recipe with the place of a backdrop that was uploaded, and without one that no effect asks for."""
+        named = recipe.backdrop
+        if named is None or not asks_for_backdrop(effects_of(recipe), self.engine.registry):
+            return recipe.model_copy(update={"backdrop": None})
+        there = self.originals.get(named.id)
+        return recipe if there is None else recipe.model_copy(
+            update={"backdrop": named.model_copy(update={"path": str(there)})})
 
     @property
     def uploads(self) -> Path:
@@ -170,7 +184,7 @@ class Project:
         """Contents that any step of the history needs."""
         used: set[str] = set()
         for state in self.history.states:
-            used |= {state.target.id} if state.target else set()
+            used |= {one.id for one in (state.target, state.backdrop) if one is not None}
             used |= {photo.id for source in state.sources for photo in source.photos}
         return used
 
@@ -183,6 +197,8 @@ class Project:
         self._sources = {key: value for key, value in self._sources.items() if all(p in used for p, _ in key)}
         short = {short_of(one) for one in pictures}
         self.media = {key: value for key, value in self.media.items() if key.split("/")[0] in short}
+        for key in [key for key in self.originals if key not in used]:
+            self.originals.pop(key).unlink(missing_ok=True)
 
     # Edits of the recipe ----------------------------------------------------------------------------------------------
 
@@ -243,6 +259,7 @@ class Project:
         if self.job is not None:
             self.job.cancel()
         self.shots, self.media, self.analyses, self._sources = {}, {}, {}, {}
+        self.originals = {}
         self.history = History(Recipe())
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -276,6 +293,7 @@ _RECIPE_EDITS: dict[type, Callable[..., Recipe]] = {
     actions.ChooseOthers: lambda recipe, a: cast.choose_others(recipe, a.choice),
     actions.StyleCover: lambda recipe, a: cast.style_cover(recipe, a.cover, a.style),
     actions.Uncover: lambda recipe, a: cast.uncover(recipe, a.cover),
+    actions.RemoveBackdrop: lambda recipe, a: recipe.model_copy(update={"backdrop": None}),
     actions.Look: lambda recipe, a: recipe.model_copy(
         update={"looking": Looking(small=a.small, turned=a.turned), "cast": {}, "people": ()}),
 }

@@ -13,8 +13,10 @@ from pipeline.clips.probe import is_clip
 from pipeline.engine import Clip, Engine
 from pipeline.pictures import Picture
 from pipeline.pictures.formats import FORMATS
+from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Input, Keep, Recipe, UseSource, read_recipe
 from processors.registry import Registry
+from studio import backdrops
 from studio.project import Project
 
 RECIPE_SUFFIX = ".likeness.json"
@@ -77,15 +79,17 @@ def looks_like_clip(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of a recipe's files, by content: its target, and what its sources' photos show."""
+    """What there is of a recipe's files, by content: its target, what its sources' photos show, and a thumbnail of what
+    lies behind people."""
 
     target: Picture | Clip | None
     shots: Mapping[str, tuple[Picture, ...]]
+    backdrop: Encoded | None = None
 
 
 def find_files(recipe: Recipe, targets: Mapping[str, Picture] | Mapping[str, Clip],
-               shots: Mapping[str, tuple[Picture, ...]], engine: Engine) -> Found:
-    """Those that are open already, and those still at their place, unchanged."""
+               shots: Mapping[str, tuple[Picture, ...]], engine: Engine, kept: Mapping[str, Path]) -> Found:
+    """Those that are open already, and those still at their place, unchanged. kept: uploaded files, by content."""
     wanted = recipe.target
     target = targets.get(wanted.id) if wanted else None
     if target is None and wanted is not None:
@@ -101,7 +105,19 @@ def find_files(recipe: Recipe, targets: Mapping[str, Picture] | Mapping[str, Cli
                 continue  # named to the user by take_over, as every picture that is not there
             if content == photo.id:
                 found[photo.id] = pictures
-    return Found(target, found)
+    return Found(target, found, _backdrop(recipe.backdrop, kept))
+
+
+def _backdrop(wanted: Input | None, kept: Mapping[str, Path]) -> Encoded | None:
+    """A thumbnail of it, where it is still there, unchanged."""
+    path = None if wanted is None else kept.get(wanted.id, Path(wanted.path) if wanted.path else None)
+    if wanted is None or path is None:
+        return None
+    try:
+        content, thumb = backdrops.look(path, wanted.name)
+    except LikenessError:
+        return None
+    return thumb if content == wanted.id else None
 
 
 def _unchanged_target(wanted: Input, engine: Engine) -> Picture | Clip | None:
@@ -142,6 +158,15 @@ def take_over(project: Project, loaded: Recipe, found: Found) -> list[str]:
     cast = {number: Keep() if isinstance(c, UseSource) and c.source not in names else c for number, c in cast.items()}
     if isinstance(everyone, UseSource) and everyone.source not in names:
         everyone = Keep()
+    backdrop = loaded.backdrop
+    if backdrop is not None and found.backdrop is not None:
+        project.media[backdrops.thumb_key(backdrop.id)] = found.backdrop
+    elif backdrop is not None:
+        missing.append(backdrop.name)
+        backdrop = now.backdrop or backdrop.model_copy(update={"path": None})
+    elif found.target is None:
+        backdrop = now.backdrop
+    kept["backdrop"] = backdrop
     data = loaded.model_copy(update={"cast": cast, "sources": tuple(sources), "everyone": everyone, **kept})
     project.put(Recipe.model_validate(data.model_dump()))
     return missing

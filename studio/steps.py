@@ -16,8 +16,8 @@ from models.errors import InputError, LikenessError
 from pipeline.engine import Analysis, Source
 from pipeline.pictures import Picture
 from pipeline.pictures.preview import Encoded, encode_portrait
-from pipeline.recipe import Looking, Photo, Recipe, SourceInput
-from studio import actions, cast, example, reload
+from pipeline.recipe import Input, Looking, Photo, Recipe, SourceInput
+from studio import actions, backdrops, cast, example, reload
 from studio.project import CONSENT_EXAMPLE, Project, photos_key, short_of
 from studio.work import Ticket, Worker
 
@@ -143,6 +143,34 @@ def _shots_reader(tab: Project, action: actions.AddPhoto, keep: Path | None,
         return content, pictures, put_away(path, keep)
 
     return read
+
+
+async def choose_backdrop(tab: Project, action: actions.ChooseBackdrop) -> Steps:
+    """What lies behind people. An uploaded file is kept in the tab's folder for as long as a step of the history names
+    it: a clip is read as it is shown."""
+    path = checked_upload(tab, Path(action.at), action.how)
+    name = action.name or path.name
+
+    def read(_: Ticket[Any]) -> tuple[str, Encoded, Path]:
+        with told_by_path(path, name, action.how):
+            try:
+                content, thumb = backdrops.look(path, name)
+            except LikenessError:
+                if action.how == "upload":
+                    path.unlink(missing_ok=True)
+                raise
+        kept = put_away(path, tab.folder / "originals") if action.how == "upload" else None
+        return content, thumb, kept or path.absolute()
+
+    there: list[tuple[str, Encoded, Path]] = []
+    async for step in run(tab, "opening", read, there):
+        yield step
+    content, thumb, place = there[0]
+    tab.media[backdrops.thumb_key(content)] = thumb
+    named = tab.kept_path(place)
+    if named is None:
+        tab.keep_original(content, place)
+    tab.put(tab.recipe.model_copy(update={"backdrop": Input(id=content, name=name, path=named)}))
 
 
 async def example_source(tab: Project, named: list[str]) -> Steps:

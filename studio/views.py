@@ -14,6 +14,7 @@ from pipeline.recipe import Effect, Looking, Recipe, SourceInput, params_of
 from processors.batches import Remark
 from processors.params import control_of
 from studio import clip_views, effects, example
+from studio.backdrops import thumb_key
 from studio.lacking import lacking, rows_of
 from studio.project import Place, Project, short_of
 from studio.reload import saved_format
@@ -99,7 +100,7 @@ def chain(tab: TabSession) -> View:
         "catalogue": [{"name": c.spec.name, "title": c.spec.title, "help": c.spec.help, "role": c.spec.role,
                        "lacks": lacking(c, c.Params(), tab.engine.networks)} for c in registry],
         "segment": clip_views.selected(tab.clip) if tab.screen == "clip" else None,
-        "asks": asks_for_consent(project.recipe, registry),
+        "asks": asks_for_consent(project.recipe, registry), "backdrop": _backdrop(project),
         "notices": _notices(project, "chain"),
     }
 
@@ -210,7 +211,17 @@ def _effect(tab: Project, effect: Effect) -> View:
                 for name in cls.Params.model_fields]
     return {"id": effect.id, "processor": effect.processor, "title": cls.spec.title, "help": cls.spec.help,
             "role": cls.spec.role, "on": effect.on, "controls": controls,
-            "lacks": lacking(cls, values, tab.engine.networks)}
+            "backdrop": cls().needs(values).backdrop, "lacks": lacking(cls, values, tab.engine.networks)}
+
+
+def _backdrop(tab: Project) -> View | None:
+    """What lies behind people, for the cards of effects that lay them before it."""
+    named = tab.recipe.backdrop
+    if named is None:
+        return None
+    key = thumb_key(named.id)
+    return {"name": named.name, "url": _url(tab, key) if key in tab.media else None,
+            "here": named.path is not None or named.id in tab.originals}
 
 
 def covers_of(recipe: Recipe) -> list[View]:

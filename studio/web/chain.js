@@ -59,8 +59,10 @@
     const tune = effect.controls.filter((control) => control.depth === "tune");
     const deep = effect.controls.filter((control) => control.depth === "expert");
     const open = expert.has(effect.id);
+    const behind = effect.backdrop ? L.backdrop(effect, L.views.chain.backdrop) : null;
     return [
-      tune.map((control) => L.control(effect, control)),
+      tune.map((control) => [L.control(effect, control), control.name === "behind" ? behind : null]),
+      tune.some((control) => control.name === "behind") ? null : behind,
       deep.length ? h("button.bare.expert", { "data-key": `expert-${effect.id}`, "aria-expanded": String(open), onclick: () => {
         if (open) expert.delete(effect.id); else expert.add(effect.id);
         L.draw("chain");

@@ -5,15 +5,17 @@
   const PICTURES = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp,.webp";
   const CLIPS = "video/*,.mkv,.mov,.avi,.webm,.mxf,.ts,.m4v,.gif";
 
-  // what: "open" (the picture or clip that is worked on) or { to } (a photo of a source; to: null for a new one).
-  const action = (what, file, group = null) => (what === "open" ? { do: "open", ...file } :
+  // what: "open" (the picture or clip that is worked on), "choose_backdrop" (what lies behind people) or { to } (a photo
+  // of a source; to: null for a new one).
+  const isOne = (what) => typeof what === "string";
+  const action = (what, file, group = null) => (isOne(what) ? { do: what, ...file } :
     { do: "add_photo", to: what.to, group, ...file });
   let groups = 0;
 
   L.take = async (files, what) => {
     const list = [...files];
     const group = `group ${(groups += 1)}`; // several photos at once are one identity
-    for (const file of what === "open" ? list.slice(0, 1) : list) {
+    for (const file of isOne(what) ? list.slice(0, 1) : list) {
       try {
         const { path } = await L.upload(file);
         L.ask(action(what, { at: path, name: file.name, how: "upload" }, group));
@@ -22,7 +24,7 @@
   };
 
   L.pick = (what) => {
-    const input = h("input", { type: "file", accept: `${PICTURES},${CLIPS}`, multiple: what !== "open",
+    const input = h("input", { type: "file", accept: `${PICTURES},${CLIPS}`, multiple: !isOne(what),
       onchange: () => { L.take(input.files, what); input.remove(); } });
     input.hidden = true;
     input.id = "file-input";
@@ -97,11 +99,12 @@
     { id: "way-webcam", icon: "camera", label: t("way.webcam"), act: () => L.webcam(what) },
   ]);
 
-  // Dropping: on the left, a photo of a source; anywhere else, the picture to work on.
-  const place = (event) => event.target.closest?.("#people") && L.views.people?.open ? { to: event.target.closest("[data-source]")?.dataset.source ?? null } : "open";
+  // Dropping: on the left, a photo of a source; on an effect's place for one, a backdrop; anywhere else, the picture to
+  // work on.
+  const place = (event) => event.target.closest?.("[data-backdrop]") ? "choose_backdrop" : event.target.closest?.("#people") && L.views.people?.open ? { to: event.target.closest("[data-source]")?.dataset.source ?? null } : "open";
   const hasFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
   let depth = 0;
-  const mark = (event) => { document.documentElement.dataset.drop = event ? (place(event) === "open" ? "viewer" : "people") : ""; };
+  const mark = (event) => { document.documentElement.dataset.drop = event ? ({ open: "viewer", choose_backdrop: "backdrop" }[place(event)] ?? "people") : ""; };
   document.addEventListener("dragenter", (event) => { if (hasFiles(event)) { depth += 1; mark(event); } });
   document.addEventListener("dragleave", (event) => { if (hasFiles(event) && (depth -= 1) <= 0) { depth = 0; mark(null); } });
   document.addEventListener("dragover", (event) => { if (hasFiles(event)) { event.preventDefault(); mark(event); } });

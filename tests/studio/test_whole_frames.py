@@ -21,10 +21,15 @@ from tests.studio.clips import codes, do
 BLUE = "#0000ff"
 
 
-def open_scene(tab: TabSession, folder: Path, kind: str) -> None:
+def scene_file(folder: Path, kind: str) -> Path:
+    """A person before a green screen."""
     pixels = scene(noise=0).pixels[:, :352]
-    path = png(folder / "in.png", pixels) if kind == "picture" else \
+    return png(folder / "in.png", pixels) if kind == "picture" else \
         write_clip(folder / "in.mp4", [pixels] * 6, sound=False)
+
+
+def open_scene(tab: TabSession, folder: Path, kind: str) -> None:
+    path = scene_file(folder, kind)
     do(tab, do="open", at=str(path), name=path.name, how="machine")
 
 
