@@ -185,6 +185,9 @@ class Catalogue:
         for row in self.model:
             if row.slot == slot:
                 return row
+        if family == OWN and not name:
+            raise ModelError(f"No {OWN_SUFFIX} file was chosen.", subject=OWN_SUFFIX, code="MODEL.UNKNOWN",
+                             remedy="`models list` names those that are here; `models import` takes more in.")
         raise ModelError(f"There is no model called {slot}.", subject=slot, code="MODEL.UNKNOWN",
                          remedy="`models list` names all that there are.")
 

@@ -41,10 +41,13 @@ def Colour(default: str, *, help: str, title: str | None = None, depth: Depth = 
                  json_schema_extra={"control": "colour", "depth": depth})
 
 
-def Name(default: str, *, help: str, title: str | None = None, depth: Depth = "tune") -> Any:  # noqa: N802
-    """The name of something that this machine has, such as a model of the user's own; never a path."""
+def Name(  # noqa: N802
+    default: str, *, help: str, of: str = "", title: str | None = None, depth: Depth = "tune",
+) -> Any:
+    """The name of something that this machine has, such as a model of the user's own; never a path. of: the family of
+    models whose names these are, so that a screen can list those that are there; empty for anything else."""
     return Field(default, max_length=200, pattern=r"^[^/\\\x00-\x1f]*$", title=title, description=help,
-                 json_schema_extra={"control": "name", "depth": depth})
+                 json_schema_extra={"control": "name", "of": of, "depth": depth})
 
 
 def title_of(name: str, params: type[ProcessorParams]) -> str:
@@ -56,7 +59,7 @@ def control_of(name: str, params: type[ProcessorParams]) -> dict[str, Any]:
     """What a screen or a flag needs to know of one field.
 
     Keys: control (slider, switch, choice, colour, name), title, help, default, depth, and minimum, maximum, step
-    (slider) or choices (choice).
+    (slider), choices (choice), or of (name; see `Name`).
     """
     field = params.model_fields[name]
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
@@ -71,4 +74,6 @@ def control_of(name: str, params: type[ProcessorParams]) -> dict[str, Any]:
         found["step"] = extra.get("step")
     if found["control"] == "choice":
         found["choices"] = list(get_args(field.annotation))
+    if found["control"] == "name":
+        found["of"] = extra.get("of", "")
     return found

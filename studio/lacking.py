@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from models.networks import Networks
@@ -28,3 +28,9 @@ def rows_of(slots: Sequence[str], networks: Networks) -> list[dict[str, Any]]:
     rows = {row.slot: row for row in networks.store.catalogue.model}
     return [{"slot": slot, "title": rows[slot].title, "bytes": rows[slot].bytes, "licence": rows[slot].licence,
              "commercial": rows[slot].commercial} for slot in slots if slot in rows]
+
+
+def names_of(family: str, there: Iterable[str]) -> list[str]:
+    """Of a family's models that are there, what their slots are called behind the family's name."""
+    return sorted((slot.removeprefix(f"{family}.") for slot in there if slot.startswith(f"{family}.")),
+                  key=str.casefold)

@@ -15,7 +15,7 @@ from processors.batches import Remark
 from processors.params import control_of
 from studio import clip_views, effects, example
 from studio.backdrops import thumb_key
-from studio.lacking import lacking, rows_of
+from studio.lacking import lacking, names_of, rows_of
 from studio.project import Place, Project, short_of
 from studio.reload import saved_format
 from studio.session import TabSession
@@ -209,6 +209,10 @@ def _effect(tab: Project, effect: Effect) -> View:
     values = params_of(effect, tab.engine.registry)
     controls = [{"name": name, "value": getattr(values, name), **control_of(name, cls.Params)}
                 for name in cls.Params.model_fields]
+    there = tab.engine.networks.there() if any(control.get("of") for control in controls) else frozenset[str]()
+    for control in controls:
+        if control.get("of"):  # the user's own files of that family, by the names that slots have behind its own
+            control["names"] = names_of(control["of"], there)
     return {"id": effect.id, "processor": effect.processor, "title": cls.spec.title, "help": cls.spec.help,
             "role": cls.spec.role, "on": effect.on, "controls": controls,
             "backdrop": cls().needs(values).backdrop, "lacks": lacking(cls, values, tab.engine.networks)}

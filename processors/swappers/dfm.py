@@ -28,8 +28,8 @@ class Dfm(Processor):
     """Puts on the face that a .dfm file of your own was made for."""
 
     class Params(ProcessorParams):
-        model: str = Name("", help="The name of the file, without its ending: `models import` takes files in, `models "
-                                   "list` names them.")
+        model: str = Name("", of=OWN, help="The name of the file, without its ending: `models import` takes files in, "
+                                           "`models list` names them.")
         strength: float = Slider(1.0, ge=0, le=1, help="How far this face becomes the model's: 0 leaves it alone.")
         morph: float = Slider(1.0, ge=0, le=1, help="How much of the person is taken, in files that can be told.")
         colour: float = Slider(1.0, ge=0, le=1, help="How far the new face takes on the light and colour of this one.")

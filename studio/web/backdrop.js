@@ -19,9 +19,9 @@
           L.icon("plus"), t("backdrop.choose")));
     }
     return h("div.backdrop-place.chosen-backdrop", { "data-backdrop": "", "data-key": `${key}-some`, role: "group", "aria-label": t("backdrop.label") },
-      chosen.url ? h("img", { src: chosen.url, alt: "" }) : h("span.no-picture", {}, L.icon("film")),
-      h("span.backdrop-name", { title: chosen.name }, chosen.name, chosen.here ? null : h("small.problem", {}, t("backdrop.gone"))),
-      h("button.button.small", { id: key, "data-key": key, "aria-haspopup": "menu", disabled: !L.mayEdit(), onclick: open }, t("backdrop.change")),
+      h("button.bare.backdrop-card", { id: key, "data-key": key, "aria-haspopup": "menu", disabled: !L.mayEdit(), title: t("backdrop.change", { name: chosen.name }), "aria-label": t("backdrop.change", { name: chosen.name }), onclick: open },
+        chosen.url ? h("img", { src: chosen.url, alt: "" }) : h("span.no-picture", {}, L.icon("film")),
+        h("span.backdrop-name", {}, chosen.name, chosen.here ? null : h("small.problem", {}, t("backdrop.gone")))),
       h("button.bare", { id: `${key}-remove`, "data-key": `${key}-remove`, disabled: !L.mayEdit(), title: t("backdrop.remove"), "aria-label": t("backdrop.remove"),
         onclick: () => L.ask({ do: "remove_backdrop" }) }, L.icon("trash")));
   };

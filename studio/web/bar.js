@@ -14,10 +14,12 @@
   // Whether a picture or a clip is worked on there; the other screens leave the studio's word on that alone.
   L.isWork = (screen) => ["image", "clip"].includes(screen);
   L.show = (screen) => {
+    const before = L.screen;
     L.screen = screens.includes(screen) ? screen : "image";
     document.documentElement.dataset.screen = L.screen;
     L.player?.pause();
     tellScreen();
+    if (before === "models" && L.isWork(L.screen)) L.ask({ do: "screen", to: L.screen }); // what effects lack may be here now
     if (L.screen === "system") L.places.system?.trigger("submit", {});
     if (L.screen === "models") L.askModels({ do: "models" });
     L.redraw();

@@ -41,6 +41,18 @@
     h("code", {}, control.value),
     h("input", { type: "color", id, "data-key": id, value: control.value, onchange: (event) => set(event.target.value) }));
 
+  // One of the files that are here; where none is, the way to them.
+  const own = ({ id, label, help, control, set }) => {
+    const { names, value } = control;
+    const models = h("button.button.small", { "data-key": `${id}-models`, id: `${id}-models`, onclick: () => { location.hash = "models"; } }, L.icon("folder"), t("own.models"));
+    if (!names.length && !value) return h("div.lacks", { "data-key": `${id}-none` }, h("p.hint", {}, t("own.none")), models);
+    const options = [["", t("own.choose")], ...(value && !names.includes(value) ? [[value, t("own.gone", { name: value })]] : []), ...names.map((one) => [one, one])];
+    return [h("label.control.name", { title: help }, h("span", {}, label),
+      h("select", { id, "data-key": id, onchange: (event) => set(event.target.value) },
+        options.map(([one, words]) => h("option", { value: one, selected: one === value, disabled: !one && Boolean(value) }, words)))),
+    names.length ? null : h("div.lacks", { "data-key": `${id}-none` }, h("p.hint", {}, t("own.none")), models)];
+  };
+
   const name = ({ id, label, help, control, set }) => h("label.control.name", { title: help }, h("span", {}, label),
     h("input", { type: "text", id, "data-key": id, value: control.value, maxLength: 200, onchange: (event) => set(event.target.value) }));
 
@@ -54,7 +66,7 @@
     if (control.control === "slider") return slider(common);
     if (control.control === "choice") return choice(common);
     if (control.control === "colour") return colour(common);
-    if (control.control === "name") return name(common);
+    if (control.control === "name") return control.names ? own(common) : name(common);
     return h("div.control.switch", {}, L.toggle({ id: common.id, label: common.label, value: control.value, help: common.help, set }));
   };
 })();
