@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.clips.clip import Clip
 from pipeline.clips.containers import codecs, containers
-from pipeline.clips.encoding import own_container
+from pipeline.clips.encoding import may_copy, own_container
 from pipeline.engine import Estimate
 from processors.batches import Remark
 from studio import clip_jobs, example, segments
@@ -128,7 +128,8 @@ def _faces(c: ClipSession, clip: Clip) -> list[View]:
 def _estimate(estimate: Estimate | None) -> View | None:
     if estimate is None:
         return None
-    return {"frames": estimate.frames, "seconds": estimate.seconds, "bytes": estimate.bytes, "free": estimate.free}
+    return {"frames": estimate.frames, "seconds": estimate.seconds, "bytes": estimate.bytes, "free": estimate.free,
+            "copied": estimate.copied}
 
 
 def _output(c: ClipSession, clip: Clip) -> View:
@@ -142,6 +143,7 @@ def _output(c: ClipSession, clip: Clip) -> View:
         "sound": bool(clip.sounds()), "hdr": clip.colour.transfer != "sdr",
         "interlaced": clip.fields != "progressive", "height": clip.height, "rate": round(float(clip.rate), 3),
         "crf": {name: row.crf for name, row in codecs().items()},
+        "can_copy": may_copy(clip, c.recipe.output.clip.container or own, c.recipe.output.clip),
     }
 
 

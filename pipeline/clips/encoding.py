@@ -324,6 +324,17 @@ def alike(clip: Clip, encoding: Encoding) -> bool:
             and not (encoding.upright or encoding.sdr or encoding.deinterlace))
 
 
+def may_copy(clip: Clip, container: str, settings: ClipOutput) -> bool:
+    """Whether what no effect touches could be copied with these settings; what they say of `smart` does not matter. No
+    card is tried for it."""
+    if clip.groups is None or settings.encoder in hardware_rows():
+        return False
+    try:
+        return resolve(clip, container, settings.model_copy(update={"smart": True})).smart  # type: ignore[arg-type]
+    except OutputError:  # said where it is to be written
+        return False
+
+
 def never_copied(clip: Clip) -> str:
     """Why no group of a clip can be copied beside encoded ones, in words; empty where some can."""
     if clip.groups is None:

@@ -53,13 +53,13 @@ PREVIEW_HEIGHT = 720
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """frames: of the output. seconds: they will take, from a trial of a few of them; copied ones take none. bytes: the
-    output's rough size.
-    free: bytes on its disk."""
+    output's rough size. free: bytes on its disk. copied: frames that are the clip's own."""
 
     frames: int
     seconds: float
     bytes: int
     free: int
+    copied: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ class Desk:
         while not place.exists():
             place = place.parent
         return Estimate(plan.frames, made * pace, estimate_bytes(clip, encoding, seconds[0]) + own,
-                        shutil.disk_usage(place).free)
+                        shutil.disk_usage(place).free, plan.copied)
 
     def _try(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
              check: Callable[[], None]) -> float:

@@ -14,8 +14,10 @@
     const known = view.estimate;
     if (!known) return h("p.hint", { role: "status" }, t(view.estimating ? "stage.estimating" : "estimate.none"));
     const short = known.bytes > known.free;
+    const made = known.frames - known.copied;
     return h("dl.estimate", { id: "estimate" },
-      row(t("estimate.time"), t("estimate.of", { time: L.duration(known.seconds), frames: known.frames, each: Math.max(1, Math.round(known.seconds / Math.max(known.frames, 1) * 1000)) })),
+      row(t("estimate.time"), t("estimate.of", { time: L.duration(known.seconds), frames: made, each: Math.max(1, Math.round(known.seconds / Math.max(made, 1) * 1000)) })),
+      known.copied ? row(t("estimate.copied"), t(known.copied === 1 ? "estimate.copied.one" : "estimate.copied.of", { n: known.copied }), "estimate-copied") : null,
       row(t("estimate.size"), t("estimate.about", { size: L.bytes(known.bytes) })),
       row(t("estimate.free"), h(`span${short ? ".problem" : ""}`, {}, short ? L.icon("warning") : null, L.bytes(known.free), short ? ` · ${t("estimate.short")}` : "")));
   };
@@ -49,7 +51,8 @@
         (value) => set(view, { fps: value || null }), t("output.fps.help")),
       output.sound ? L.toggle({ id: "output-sound", label: t("output.sound"), value: now.sound, set: (sound) => set(view, { sound }) }) : null,
       output.hdr ? L.toggle({ id: "output-sdr", label: t("output.sdr"), value: now.sdr, set: (sdr) => set(view, { sdr }) }) : null,
-      output.interlaced ? L.toggle({ id: "output-deinterlace", label: t("output.deinterlace"), value: now.deinterlace, set: (deinterlace) => set(view, { deinterlace }) }) : null);
+      output.interlaced ? L.toggle({ id: "output-deinterlace", label: t("output.deinterlace"), value: now.deinterlace, set: (deinterlace) => set(view, { deinterlace }) }) : null,
+      output.can_copy ? [L.toggle({ id: "output-smart", label: t("output.smart"), value: now.smart, set: (smart) => set(view, { smart }) }), h("p.hint", {}, t("output.smart.help"))] : null);
   };
 
   const body = (view) => [
