@@ -370,6 +370,7 @@ def test_a_recipe_is_saved_and_loaded_on_the_same_clip_and_on_another(tab: TabSe
     assert len(third.clip.recipe.segments) == 1
 
 
+@pytest.mark.long
 def test_a_clip_can_be_a_source(tab: TabSession, clip: Path) -> None:
     open_here(tab, HOPPER)
     do(tab, do="add_photo", at=str(clip), name=clip.name, how="machine", to=None)

@@ -86,6 +86,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[QualityReport, 
     return report, folder, shares
 
 
+@pytest.mark.long
 def test_natural_sits_better_in_the_light_than_the_simple_method(
         small_run: tuple[QualityReport, Path, list[float]]) -> None:
     report, _, shares = small_run
@@ -103,6 +104,7 @@ def test_natural_sits_better_in_the_light_than_the_simple_method(
     assert all(s.milliseconds > 0 for s in report.sizes)
 
 
+@pytest.mark.long
 def test_the_targets_of_the_study_are_reached_on_the_group_photograph(
         small_run: tuple[QualityReport, Path, list[float]]) -> None:
     """The study's own targets, a margin below what its prototype measured; NME where points can be trusted."""
@@ -120,6 +122,7 @@ def test_the_targets_of_the_study_are_reached_on_the_group_photograph(
     assert max(p.nme for p in frontal) <= 0.06
 
 
+@pytest.mark.long
 def test_the_report_is_json_and_text_and_sheets(small_run: tuple[QualityReport, Path, list[float]]) -> None:
     report, folder, _ = small_run
     assert QualityReport.model_validate_json(report.to_json()) == report
