@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -87,7 +87,7 @@ class Desk:
         self._seekers: OrderedDict[tuple[str, Path, str | None], Seeker] = OrderedDict()
         self._one_at_a_time = threading.Lock()
         self._drawn: OrderedDict[tuple[str, tuple[DrawnBox, ...]], tuple[DrawnFace, ...]] = OrderedDict()
-        self._pace: dict[tuple[str, str], float] = {}
+        self._pace: dict[tuple[str, str, bool], float] = {}
         self._lock = threading.Lock()
 
     def look(self, clip: Clip, seconds: Fraction, viewer: str) -> ClipFrame | None:
@@ -183,7 +183,7 @@ class Desk:
         began = time.monotonic()
         written = render_clip(self._engine, ClipRequest(recipe=asked, output=path), control, clip=clip, sources=sources,
                               look_first=False)
-        if written.frames > written.copied:
+        if written.changed and written.frames > written.copied:
             self._learn(recipe, clip, (time.monotonic() - began) / (written.frames - written.copied))
         return path
 
@@ -192,24 +192,25 @@ class Desk:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
         encoding = resolve(clip, output, recipe.output.clip)
         plan = make_plan(recipe, clip, encoding)
-        made = plan.frames - plan.copied
-        pace = self._pace.get(_key(recipe, clip)) if made else 0.0
-        if pace is None:
-            pace = self._try(recipe, clip, sources, output, check)
+        work = 0.0
+        for touched in (True, False):  # frames that only pass through are decoded and encoded, and take far less
+            parts = [part for part in plan.parts if not part.copied and part.touched == touched]
+            if parts:
+                pace = self._pace.get(_key(recipe, clip, touched))
+                work += sum(part.frames for part in parts) * (
+                    self._try(recipe, clip, sources, output, parts, check) if pace is None else pace)
         seconds = [float(sum(length_of(clip, part) for part in plan.parts if part.copied == copied))
                    for copied in (False, True)]
         own = round(seconds[1] * clip.bytes / float(clip.duration)) if plan.copied else 0
         place = output.parent
         while not place.exists():
             place = place.parent
-        return Estimate(plan.frames, made * pace, estimate_bytes(clip, encoding, seconds[0]) + own,
+        return Estimate(plan.frames, work, estimate_bytes(clip, encoding, seconds[0]) + own,
                         shutil.disk_usage(place).free, plan.copied)
 
     def _try(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
-             check: Callable[[], None]) -> float:
-        """Seconds a frame takes, from a few in the middle."""
-        plan = make_plan(recipe, clip, resolve(clip, output, recipe.output.clip))
-        parts = [part for part in plan.parts if not part.copied]
+             parts: Sequence[PlannedPart], check: Callable[[], None]) -> float:
+        """Seconds a frame of these parts takes, which are all touched or all not, from a few in the middle."""
         middle = parts[len(parts) // 2]
         frames = min(TRIAL, middle.frames)
         first = middle.first + (middle.frames - frames) // 2
@@ -228,20 +229,20 @@ class Desk:
             # Where somebody is hidden, a part is looked at before it is drawn, with what lies round it.
             roll = 2 * round(SCAN_SECONDS * clip.rate)
             a_look = (marks[0] - began) / min(frames + roll, clip.frames)
-            mean = (plan.frames - plan.copied) / len(parts)
+            mean = sum(part.frames for part in parts) / len(parts)
             pace += a_look * min(mean + roll, clip.frames) / mean
-        self._learn(recipe, clip, pace)
+        self._learn(recipe, clip, pace, touched=middle.touched)
         return pace
 
-    def _learn(self, recipe: Recipe, clip: Clip, pace: float) -> None:
+    def _learn(self, recipe: Recipe, clip: Clip, pace: float, *, touched: bool = True) -> None:
         with self._lock:
             if len(self._pace) > 256:
                 self._pace.clear()
-            self._pace[_key(recipe, clip)] = pace
+            self._pace[_key(recipe, clip, touched)] = pace
 
 
-def _key(recipe: Recipe, clip: Clip) -> tuple[str, str]:
-    return clip.id, recipe.model_dump_json(include={"segments", "cast", "everyone", "covers", "output"})
+def _key(recipe: Recipe, clip: Clip, touched: bool) -> tuple[str, str, bool]:
+    return clip.id, recipe.model_dump_json(include={"segments", "cast", "everyone", "covers", "output"}), touched
 
 
 def _for_pages(clip: Clip) -> ClipOutput:

@@ -47,10 +47,10 @@
     const models = h("button.button.small", { "data-key": `${id}-models`, id: `${id}-models`, onclick: () => { location.hash = "models"; } }, L.icon("folder"), t("own.models"));
     if (!names.length && !value) return h("div.lacks", { "data-key": `${id}-none` }, h("p.hint", {}, t("own.none")), models);
     const options = [["", t("own.choose")], ...(value && !names.includes(value) ? [[value, t("own.gone", { name: value })]] : []), ...names.map((one) => [one, one])];
-    return [h("label.control.name", { title: help }, h("span", {}, label),
+    return h("div.own", {}, h("label.control.name", { title: help }, h("span", {}, label),
       h("select", { id, "data-key": id, onchange: (event) => set(event.target.value) },
         options.map(([one, words]) => h("option", { value: one, selected: one === value, disabled: !one && Boolean(value) }, words)))),
-    names.length ? null : h("div.lacks", { "data-key": `${id}-none` }, h("p.hint", {}, t("own.none")), models)];
+    names.length ? null : h("div.lacks", { "data-key": `${id}-none` }, h("p.hint", {}, t("own.none")), models));
   };
 
   const name = ({ id, label, help, control, set }) => h("label.control.name", { title: help }, h("span", {}, label),

@@ -45,12 +45,13 @@ def test_copied_pictures_take_no_time_and_as_many_bytes_as_they_have(tmp_path: P
         asked = Recipe(everyone=RunEffects(), segments=(Segment(stop=stop, effects=chain),),
                        output=Output(clip=ClipOutput(smart=smart)))
         engine.desk._learn(asked, clip, 0.25)
+        engine.desk._learn(asked, clip, 0.01, touched=False)
         found = engine.estimate(asked, clip, {}, tmp_path / "out.mp4")
         return found.frames, found.seconds, found.bytes
 
     end = "8008/30000"
     assert [estimated(True, end)[:2], estimated(False, end)[:2], estimated(True, None)[:2]] == [
-        (24, 2.0), (24, 6.0), (24, 6.0)]
+        (24, 2.0), (24, 2.0 + 0.16), (24, 6.0)]
     # The usual bits are drawn towards the clip's own; those that are copied are not.
     encoded = estimated(True, None)[2]
     assert estimated(True, end)[2] == pytest.approx(encoded / 3 + path.stat().st_size * 2 / 3, rel=0.05)
