@@ -53,7 +53,7 @@ def assert_gone(link: str | None) -> None:
     assert link is not None
     until = time.monotonic() + 10
     while True:
-        with pytest.raises(OSError, match="refused|reset") as caught:
+        with pytest.raises(OSError, match=r"refused|reset") as caught:
             urllib.request.urlopen(f"{link}/healthz", timeout=3)
         if "refused" in str(caught.value):
             return
