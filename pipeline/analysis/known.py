@@ -6,7 +6,7 @@ import hashlib
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -62,6 +62,11 @@ class Known:
         """The first tick that could not be read."""
         found = (self.file.end or {}).get("damaged")
         return None if found is None else int(found)
+
+    @property
+    def length(self) -> int:
+        """Frames of the clip, known or not."""
+        return self._clip.frames
 
     @property
     def frames(self) -> int:
@@ -194,6 +199,19 @@ class Decided:
         return replace(one, face=replace(one.face, number=number, embedding=track.descriptor, memory=memory),
                        track=track.number, known=away.get(number, float("inf")),
                        other=min((d for n, d in away.items() if n != number), default=float("inf")))
+
+    def busy(self, changed: Callable[[int], bool]) -> tuple[tuple[int, int], ...]:
+        """First and last frames of spans in which somebody is for whom `changed` is true of the number, and of those
+        that are not known. They may overlap."""
+        found = [(piece.first, piece.last) for number, span in enumerate(self.known.spans)
+                 for place, piece in enumerate(span.pieces)
+                 if changed(self.numbers.get(self.known._owner[number, place].number, 0))]
+        at = 0
+        for first, behind in [*((span.first, span.last + 1) for span in self.known.spans), (self.known.length, 0)]:
+            if at < first:
+                found.append((at, first - 1))
+            at = behind
+        return tuple(found)
 
     def digest(self, first: int, last: int) -> str:
         """Of all that is known of these frames, and of whose they are."""

@@ -7,6 +7,7 @@ between pictures that were encoded anew. Nothing here is guessed from keyframe m
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,11 +28,13 @@ class Groups:
     sets: avc.ParameterSets = field(repr=False)
     why: str = ""
 
-    def runs(self, low: int, high: int) -> list[tuple[int, int]]:
+    def runs(self, low: int, high: int, but: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
         """Pictures low..high-1 as far as they can be copied: (first, behind the last) of every longest row of groups
-        that lie in there whole."""
+        that lie in there whole. but: first and last pictures of spans of which none may be in them."""
         found: list[tuple[int, int]] = []
         for first, stop in self.spans[(self.spans[:, 0] >= low) & (self.spans[:, 1] <= high)].tolist():
+            if any(begins < stop and first <= ends for begins, ends in but):
+                continue
             if found and found[-1][1] == first:
                 found[-1] = (found[-1][0], stop)
             else:

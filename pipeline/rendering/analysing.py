@@ -9,8 +9,9 @@ from models.interfaces import FaceStack
 from models.sessions import DeviceLost
 from pipeline.analysis.known import Decided, Known, frame_at
 from pipeline.analysis.store import Analyses, Wanted
+from pipeline.chain import Admission
 from pipeline.clips.clip import Clip
-from pipeline.recipe import Anonymise, Looking, Recipe
+from pipeline.recipe import Anonymise, Keep, Looking, Recipe
 from pipeline.rendering.control import ClipProgress, Control
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.plan import Plan
@@ -45,6 +46,13 @@ def who_is_where(analyses: Analyses | None, recipe: Recipe, clip: Clip, plan: Pl
     else:
         known = analyses.known(clip, faces, recipe.looking)
     return None if known is None else known.decided(recipe.people, recipe.whose, recipe.merged), faces
+
+
+def busy_for(known: Decided | None, recipe: Recipe, admission: Admission) -> tuple[tuple[int, int], ...] | None:
+    """See `make_plan`. None, too, where the content analyser looks: it sees every second of what has effects."""
+    if known is None or admission.looked_at:
+        return None
+    return known.busy(lambda number: not isinstance(recipe.choice_for(number), Keep))
 
 
 def analyse(analyses: Analyses, clip: Clip, faces: FaceStack, looking: Looking, wanted: Wanted, control: Control,

@@ -24,6 +24,7 @@ from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Person, Recipe, Span
+from pipeline.rendering.analysing import busy_for
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
 from pipeline.rendering.part import SCAN_SECONDS, Drawer, Tally, Work, render_part
@@ -191,7 +192,9 @@ class Desk:
                  check: Callable[[], None]) -> Estimate:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
         encoding = resolve(clip, output, recipe.output.clip)
-        plan = make_plan(recipe, clip, encoding)
+        engine = self._engine
+        plan = make_plan(recipe, clip, encoding,
+                         busy=busy_for(engine.decided(recipe, clip), recipe, engine.admit(recipe)))
         work = 0.0
         for touched in (True, False):  # frames that only pass through are decoded and encoded, and take far less
             parts = [part for part in plan.parts if not part.copied and part.touched == touched]

@@ -19,13 +19,16 @@ import numpy as np
 from models.errors import RecipeError
 from pipeline.clips.clip import Clip
 from pipeline.clips.encoding import Encoding, alike, never_copied
-from pipeline.recipe import Anonymise, Effect, Keep, Recipe, works_on_frames
+from pipeline.recipe import Anonymise, Choice, Effect, Fix, Keep, Recipe, works_on_frames
 from processors.batches import Remark
 
 # Frames after which the next keyframe begins a part, and after which any frame does. A part is what a crash can cost:
 # 150 frames are five seconds of a clip; each part begins with frames that are only looked at (tracking.PRE_ROLL), which
 # is a tenth of it. Beyond 300 the gap between keyframes would decide how much is lost.
 SHORTEST, LONGEST = 150, 300
+
+Frames = tuple[int, int]
+"""Numbers of the first and the last."""
 
 RENDERING = 1
 """Version of what is between decoder and encoder: parts of another one are not used again."""
@@ -78,9 +81,11 @@ def end_of(clip: Clip) -> int:
 
 
 def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = "",
-              seen: Callable[[int, int], str] = lambda _first, _last: "") -> Plan:
+              seen: Callable[[int, int], str] = lambda _first, _last: "",
+              busy: Sequence[Frames] | None = None) -> Plan:
     """known_by: names the face stack, and the files of the networks that run. seen: a digest of all that is known of
-    the faces in the frames from one number to another.
+    the faces in the frames from one number to another. busy: the frames in which anybody is who gets something; None
+    where that is not known.
 
     Raises RecipeError `RECIPE.TRIM` where no picture is left, and `RECIPE.SEGMENTS` where segments overlap.
     """
@@ -95,8 +100,10 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
     base = _digest([RENDERING, clip.id, _signature(encoding), span, _decides(recipe), known_by])
     parts: list[PlannedPart] = []
     for low, high, effects in _spans(recipe, clip, start, stop):
-        touched = _touches(recipe, effects)
-        for part_start, part_stop, copied in _cut(clip, low, high, copying=encoding.smart and not touched):
+        in_span = _touches(recipe, effects)
+        kept_from = _kept_from(recipe, clip, effects, busy) if in_span else ()
+        for part_start, part_stop, copied in _cut(clip, low, high, kept_from if encoding.smart else None):
+            touched = in_span and not copied
             first, frames = int(np.searchsorted(clip.pts, part_start)), _count(clip, part_start, part_stop)
             decides: list[object] = [base, part_start, part_stop,
                                      [e.model_dump() for e in effects if e.on] if touched else [],
@@ -108,15 +115,25 @@ def make_plan(recipe: Recipe, clip: Clip, encoding: Encoding, known_by: str = ""
     return Plan(start, stop, tuple(parts))
 
 
-def _cut(clip: Clip, start: int, stop: int, *, copying: bool) -> list[tuple[int, int, bool]]:
+def _kept_from(recipe: Recipe, clip: Clip, effects: Sequence[Effect], busy: Sequence[Frames] | None,
+               ) -> Sequence[Frames] | None:
+    """Frames of a span with effects in which anything may change; None where it may in all of them."""
+    if busy is None or _hides(recipe) or works_on_frames(effects):
+        return None
+    fixed = [(int(np.searchsorted(clip.pts, low)), int(np.searchsorted(clip.pts, high)) - 1)
+             for low, high in (_ticks_of_fix(fix, clip) for fix in recipe.fixes)]
+    return (*busy, *fixed)
+
+
+def _cut(clip: Clip, start: int, stop: int, but: Sequence[Frames] | None) -> list[tuple[int, int, bool]]:
     """A span's parts: start, stop, and whether it is copied. Copied is what lies in whole closed groups; what is left
-    at the span's ends is encoded."""
-    if not copying or clip.groups is None:
+    is encoded. but: frames of which none may be copied; None: of all."""
+    if but is None or clip.groups is None:
         return [(*piece, False) for piece in pieces_of(clip, start, stop)]
     low, high = int(np.searchsorted(clip.pts, start)), int(np.searchsorted(clip.pts, stop))
     parts: list[tuple[int, int, bool]] = []
     at = start
-    for first, behind in clip.groups.runs(low, high):
+    for first, behind in clip.groups.runs(low, high, but):
         begins = int(clip.pts[first]) if first > low else at
         ends = int(clip.pts[behind]) if behind < high else stop
         if at < begins:
@@ -174,21 +191,31 @@ def _digest(data: object) -> str:
 
 
 def _touches(recipe: Recipe, effects: Sequence[Effect]) -> bool:
-    choices = [*recipe.cast.values(), recipe.everyone]
-    hides = bool(recipe.covers) or any(isinstance(choice, Anonymise) for choice in choices)
-    changes = any(e.on for e in effects) and not all(isinstance(choice, Keep) for choice in choices)
-    return hides or changes or works_on_frames(effects)
+    changes = any(e.on for e in effects) and not all(isinstance(choice, Keep) for choice in _choices(recipe))
+    return _hides(recipe) or changes or works_on_frames(effects)
+
+
+def _hides(recipe: Recipe) -> bool:
+    return bool(recipe.covers) or any(isinstance(choice, Anonymise) for choice in _choices(recipe))
+
+
+def _choices(recipe: Recipe) -> list[Choice]:
+    return [*recipe.cast.values(), recipe.everyone]
 
 
 def _fixes_in(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[object]:
     """Those that count in a part."""
     found: list[object] = []
     for fix in recipe.fixes:
-        first = ticks_of(clip, fix.start) if fix.start is not None else int(clip.pts[0])
-        last = ticks_of(clip, fix.stop) if fix.stop is not None else end_of(clip)
+        first, last = _ticks_of_fix(fix, clip)
         if first < stop and last > start and _count(clip, first, last):
             found.append([first, last, fix.model_dump(mode="json", exclude={"start", "stop"})])
     return found
+
+
+def _ticks_of_fix(fix: Fix, clip: Clip) -> tuple[int, int]:
+    return (ticks_of(clip, fix.start) if fix.start is not None else int(clip.pts[0]),
+            ticks_of(clip, fix.stop) if fix.stop is not None else end_of(clip))
 
 
 def _spans(recipe: Recipe, clip: Clip, start: int, stop: int) -> list[tuple[int, int, tuple[Effect, ...]]]:

@@ -33,7 +33,7 @@ from pipeline.gate import Guard, effects_of
 from pipeline.pictures import Edit, check_output
 from pipeline.recipe import KeepOriginal, Recipe
 from pipeline.refusals import Refused
-from pipeline.rendering.analysing import who_is_where
+from pipeline.rendering.analysing import busy_for, who_is_where
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
 from pipeline.rendering.doubts import Doubt, Doubtful
@@ -80,6 +80,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     make_steps(effects_of(recipe), engine.registry, admission, supplies_of(clip, backdrop))
     known_by = f"{faces.name} {engine.networks.digest(admission.slots)}"
     plan = make_plan(recipe, clip, encoding, known_by)
+    asked = any(part.touched for part in plan.parts)
     sources = engine.open_sources(recipe) if sources is None else sources
     casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
     retiming = Retiming(clip, encoding.fps, plan.start, plan.stop) if encoding.fps else None
@@ -92,7 +93,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         known, faces = who_is_where(engine.analyses, recipe, clip, plan, faces, control, elsewhere, look_first)
         if known is not None:
             plan = make_plan(recipe, clip, encoding, known_by,
-                             lambda first, last: known.digest(first - PRE_ROLL, last))
+                             lambda first, last: known.digest(first - PRE_ROLL, last),
+                             busy_for(known, recipe, admission))
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
                     backdrop=backdrop, known=known,
@@ -106,7 +108,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
             gated = [part for part in plan.parts if part.touched]
             assert work.guard is not None
             raise all_refused(clip, work.guard, error, gated, lambda: _stop(control)) from error
-        _check_changed(clip, plan, done, ledger, everybody_kept=casting.keeps_everybody)
+        if asked:
+            _check_changed(clip, done, ledger, everybody_kept=casting.keeps_everybody)
         doubts = _open_doubts(recipe, done, *(float((tick - int(clip.pts[0])) * clip.time_base)
                                               for tick in (plan.start, plan.stop)))
         if doubts:
@@ -276,8 +279,8 @@ class _Render:
                                            picture))
 
 
-def _check_changed(clip: Clip, plan: Plan, done: Sequence[DonePart], ledger: Ledger, *, everybody_kept: bool) -> None:
-    if any(part.touched for part in plan.parts) and not any(part.changed for part in done):
+def _check_changed(clip: Clip, done: Sequence[DonePart], ledger: Ledger, *, everybody_kept: bool) -> None:
+    if not any(part.changed for part in done):
         ledger.discard()  # there is nothing in it to go on with
         if everybody_kept:
             raise RecipeError(f"The effects change nothing in {clip.name}.", subject=clip.name,
