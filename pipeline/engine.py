@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from pipeline.chain import Admission, FaceJob, Step, Supplies, make_steps, run_c
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
 from pipeline.crops import cut
+from pipeline.edits import edit_of
 from pipeline.enlarging import enlarged_face
 from pipeline.findings.store import Versions
 from pipeline.frame import Frame
@@ -37,7 +38,6 @@ from pipeline.pictures import Edit, Picture, Written, check_output, in_colours, 
 from pipeline.pictures.preview import Encoded, encode_portrait
 from pipeline.recipe import (
     Anonymise,
-    Effect,
     Keep,
     Looking,
     Person,
@@ -59,7 +59,6 @@ from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.run import render_clip
 from pipeline.tracking.heads import face_in_box
 from pipeline.tracking.people import PersonFound, best_face, look_through
-from pipeline.version import VERSION
 from processors.batches import Native, Region, Remark, SourceFace
 from processors.context import Context
 from processors.registry import Registry, load_registry
@@ -250,8 +249,9 @@ class Engine:
         if admission.looked_at and regions and self.guard.refuses(frame.bgr8()):
             raise _refused(target, "what became of")
         progress(1.0, "swap")
-        return Rendered(frame, target, recipe, _edit(ran, self.registry, admission.looked_at), tuple(regions),
-                        remarks)
+        edit = edit_of([(effect.processor, effect.version) for effect in ran], self.registry,
+                       hides=any(effect.processor == "anonymise" for effect in ran), analysed=admission.looked_at)
+        return Rendered(frame, target, recipe, edit, tuple(regions), remarks)
 
     def save(self, rendered: Rendered, output: Path, *, overwrite: bool = False,
              inputs: Sequence[Path] = (), companions: Sequence[tuple[Path, bytes]] = ()) -> Written:
@@ -457,17 +457,6 @@ def _check(cancelled: Callable[[], bool]) -> None:
 def _refused(picture: Picture, what: str) -> Refused:
     return Refused(picture.name, f"The content analyser refuses {what} {picture.name}.",
                    "Choose another picture; nothing was written.")
-
-
-def _edit(ran: Sequence[Effect], registry: Registry, analysed: bool) -> Edit:
-    """What the output says of itself: the strongest thing that was done, and with what."""
-    effects = tuple(dict.fromkeys((effect.processor, effect.version) for effect in ran))
-    kind: Literal["swap", "enhance", "anonymise"] = "enhance"
-    if any(registry.get(name).spec.role == "swapper" for name, _ in effects):
-        kind = "swap"
-    if any(name == "anonymise" for name, _ in effects):
-        kind = "anonymise"
-    return Edit(effects=effects, kind=kind, version=VERSION, analysed=analysed)
 
 
 def changes_anybody(recipe: Recipe) -> bool:

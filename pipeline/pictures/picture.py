@@ -9,7 +9,7 @@ from typing import Literal
 from pipeline.frame import Frame
 from processors.batches import Remark
 
-EditKind = Literal["swap", "enhance", "anonymise"]
+EditKind = Literal["swap", "edit", "enhance", "anonymise"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ class Edit:
     """What was done to a picture, for its provenance.
 
     effects: name and version of every processor that ran, in order. kind: what a viewer should be told: a face of
-    somebody else (swap), the same person retouched (enhance), or hidden (anonymise). version: Likeness's own.
-    analysed: a content analyser looked at it before and after, and let it pass; the chain without models has none.
+    somebody else (swap), the same person doing something else or of another age (edit), retouched (enhance), or hidden
+    (anonymise). version: Likeness's own. analysed: a content analyser looked at it before and after, and let it pass;
+    the chain without models has none. trained: a trained network made a face in it.
     """
 
     effects: tuple[tuple[str, str], ...]
@@ -84,6 +85,7 @@ class Edit:
     version: str
     recipe_id: str | None = None
     analysed: bool = False
+    trained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

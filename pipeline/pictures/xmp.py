@@ -32,14 +32,18 @@ _XMLNS = "http://www.w3.org/2000/xmlns/"
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SOURCE_TYPES: dict[str, str] = {
     # Several pictures that were all taken from life, put together: a classical swap moves one photograph's pixels
-    # into another. (Swaps by a trained network will be compositeWithTrainedAlgorithmicMedia.)
+    # into another.
     "swap": _SOURCE_TYPES + "compositeCapture",
+    # Altered by a person with tools that generate nothing: an editor without a network, of a package of the user's.
+    "edit": _SOURCE_TYPES + "humanEdits",
     # Altered by an algorithm, nothing generated.
     "enhance": _SOURCE_TYPES + "algorithmicallyEnhanced",
     # A person chose who is hidden and how, with tools that generate nothing.
     "anonymise": _SOURCE_TYPES + "humanEdits",
 }
 """IPTC's vocabulary of digital source types (release of September 2024), by kind of edit."""
+TRAINED = _SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+"""A picture with parts that a trained network made: whatever else was done, that has to be said."""
 
 
 class BrokenXmp(ValueError):
@@ -73,7 +77,7 @@ def stated(edit: Edit, packet: bytes | None, now: datetime | None = None) -> byt
     about.setAttributeNS(RDF, "rdf:about", _about(rdf))
     when = None if edit.kind == "anonymise" else (now or datetime.now(UTC)).isoformat(timespec="seconds")
     tool = f"Likeness {edit.version}"
-    _text(document, about, IPTC_EXT, "DigitalSourceType", SOURCE_TYPES[edit.kind])
+    _text(document, about, IPTC_EXT, "DigitalSourceType", TRAINED if edit.trained else SOURCE_TYPES[edit.kind])
     if edit.kind == "anonymise" or not _find(rdf, XMP, "CreatorTool"):
         _text(document, about, XMP, "CreatorTool", tool)
     if when:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from models.errors import Cancelled, NoFace, OutputError, RecipeError
 from models.interfaces import FaceStack
@@ -24,6 +24,7 @@ from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
+from pipeline.edits import edit_of
 from pipeline.findings.finding import Finding
 from pipeline.findings.judging import findings_of
 from pipeline.findings.scoring import EVERY
@@ -47,7 +48,6 @@ from pipeline.rendering.request import ClipRequest, ClipWritten
 from pipeline.rendering.watch import all_refused
 from pipeline.tracking.covering import unseen_words
 from pipeline.tracking.follow import PRE_ROLL
-from pipeline.version import VERSION
 from processors.batches import Remark
 
 if TYPE_CHECKING:
@@ -376,11 +376,5 @@ def _notes_of(work: Work, damaged: int | None) -> list[Remark]:
 
 
 def _edit_of(work: Work, done: Sequence[DonePart]) -> Edit:
-    effects = tuple(dict.fromkeys((name, version) for part in done for name, version in part.ran))
-    names = {name for name, _ in effects}
-    kind: Literal["swap", "enhance", "anonymise"] = "enhance"
-    if any(work.registry.get(name).spec.role == "swapper" for name in names):
-        kind = "swap"
-    if work.casting.hides:
-        kind = "anonymise"
-    return Edit(effects=effects, kind=kind, version=VERSION, analysed=work.admission.looked_at)
+    return edit_of([one for part in done for one in part.ran], work.registry, hides=work.casting.hides,
+                   analysed=work.admission.looked_at)

@@ -74,6 +74,7 @@ def test_a_picture(call: Callable[..., Call], models: Path, pictures: Path, tmp_
     said = read_provenance(out)
     assert said is not None
     assert (said.analysed, said.kind) == ("passed", "swap")
+    assert said.source_type.endswith("/compositeWithTrainedAlgorithmicMedia"), "a network made the face"
     assert ("inswapper", "1.0") in said.effects
     assert done.data["recipe"]["sources"][0]["consent"] == "The user stated that the use of this face is permitted."
 

@@ -14,6 +14,7 @@ from models.families.mel import mel_at
 from models.interfaces import FaceStack
 from models.networks import Networks
 from models.store import Store
+from pipeline.clips.marks import read_clip_provenance
 from pipeline.clips.probe import open_clip
 from pipeline.clips.sound import RATE, HeardSpan
 from pipeline.engine import ClipRequest, Control, Engine
@@ -71,6 +72,10 @@ def test_lips_move_with_the_clip_s_own_sound(engine: Engine, tmp_path: Path) -> 
     asked = recipe(engine, "lips", model="edtalk", weight=0.0).model_copy(
         update={"target": input_of(clip.id, path.name, path)})
     engine.render_clip(ClipRequest(recipe=asked, output=tmp_path / "out.mp4"), Control(), sources={})
+    said = read_clip_provenance(tmp_path / "out.mp4")
+    assert said is not None
+    assert said.kind == "edit"
+    assert said.source_type.endswith("/compositeWithTrainedAlgorithmicMedia")
     heard = HeardSpan(clip, Fraction(-1), Fraction(2))
     frames = []
     for name in ("in.mp4", "out.mp4"):

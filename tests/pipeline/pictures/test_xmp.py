@@ -20,6 +20,7 @@ CV = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
 @pytest.mark.parametrize(("kind", "source_type"), [("swap", CV + "compositeCapture"),
+                                                   ("edit", CV + "humanEdits"),
                                                    ("enhance", CV + "algorithmicallyEnhanced"),
                                                    ("anonymise", CV + "humanEdits")])
 @pytest.mark.parametrize("packet", [None, m.XMP])
@@ -31,6 +32,13 @@ def test_the_statement_reads_back(kind: str, source_type: str, packet: bytes | N
     assert found.source_type == source_type
     assert (found.recipe_id, found.when) == ((None, None) if kind == "anonymise" else
                                              ("r1", "2030-01-02T03:04:05+00:00"))
+
+
+@pytest.mark.parametrize("kind", ["swap", "edit", "enhance", "anonymise"])
+def test_a_face_that_a_network_made_is_said_whatever_else_was_done(kind: str) -> None:
+    found = provenance_of(stated(Edit((("a", "1"),), kind, "1", trained=True), None))  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.kind, found.source_type) == (kind, CV + "compositeWithTrainedAlgorithmicMedia")
 
 
 def test_a_second_edit_replaces_the_statement_and_lengthens_the_history() -> None:
