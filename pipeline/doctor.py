@@ -55,12 +55,12 @@ class Row:
 
 
 def examine(data_folder: Path, problems: Iterable[Problem] = (), manager: SessionManager | None = None,
-            ) -> tuple[Row, ...]:
+            faces: Callable[[], FaceStack] = dlib_stack) -> tuple[Row, ...]:
     """Every check, in the order in which people need them. problems: the registry's. manager: of this process, whose
-    networks may have run."""
+    networks may have run. faces: what finds and knows them here."""
     return (
         check_python(),
-        check_faces(),
+        check_faces(faces, manager=manager),
         *check_device(),
         check_duplicates(),
         check_ffmpeg(),
@@ -86,8 +86,10 @@ def check_python(version: tuple[int, int] | None = None) -> Row:
                "Start it with `python3 -m uv run webui.py`, which brings a fitting Python.")
 
 
-def check_faces(stack: Callable[[], FaceStack] = dlib_stack, picture: Callable[[], Pixels] | None = None) -> Row:
-    """Really finds the one face in scikit-image's astronaut and describes it: what every swap begins with."""
+def check_faces(stack: Callable[[], FaceStack] = dlib_stack, picture: Callable[[], Pixels] | None = None,
+                manager: SessionManager | None = None) -> Row:
+    """Really finds the one face in scikit-image's astronaut and describes it: what every swap begins with. manager:
+    what runs the stack's networks, where it has any."""
     began = time.monotonic()
     try:
         tools = stack()
@@ -102,9 +104,21 @@ def check_faces(stack: Callable[[], FaceStack] = dlib_stack, picture: Callable[[
         return Row("faces", "failure", f"{len(faces)} faces were found in the example picture instead of one.",
                    REINSTALL, {"faces": len(faces)})
     seconds = time.monotonic() - began
-    return Row("faces", "ok", f"The face in the example picture was found, loading included, in {seconds:.1f} s",
+    places = _places_of(tools, manager)
+    return Row("faces", "ok", f"Faces are found by {tools.detector.name}, their points by {tools.landmarker.name}, who "
+               f"they are by {tools.recogniser.name}, on {' and '.join(places)}: tried on the example picture, which "
+               f"took {seconds:.1f} s with loading",
                values={"detector": tools.detector.name, "landmarker": tools.landmarker.name,
-                       "recogniser": tools.recogniser.name, "seconds": round(seconds, 3)})
+                       "recogniser": tools.recogniser.name, "devices": places, "seconds": round(seconds, 3)})
+
+
+def _places_of(tools: FaceStack, manager: SessionManager | None) -> list[str]:
+    """What the parts of a stack ran on: their networks' own providers; what is none runs on the processor."""
+    counts = manager.counts() if manager is not None else ()
+    ran = [one for one in counts if one.name in tools.slots and one.providers]
+    parts = (tools.detector, tools.landmarker, tools.recogniser)
+    places = [_short(one.providers[0]) for one in ran] + ["the CPU"] * (len(ran) < len(parts))
+    return list(dict.fromkeys(places))
 
 
 def _astronaut() -> Pixels:

@@ -366,6 +366,11 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     _json(parser)
 
 
+def _doctor(parser: argparse.ArgumentParser) -> None:
+    _models_dir(parser)
+    _json(parser)
+
+
 _ADD = {
     "serve": ("Open the studio in your browser. Only this machine can reach it, unless you say otherwise.", _serve),
     "render": ("Change the faces in one picture or clip.", _render),
@@ -374,7 +379,7 @@ _ADD = {
                 "every frame, and what stands out.", _measure),
     "processors": ("List the processors and their parameters.", _json),
     "models": ("List, get, verify, remove and import models, and show their licences.", _models),
-    "doctor": ("Check this machine; each line names its remedy.", _json),
+    "doctor": ("Check this machine; each line names its remedy.", _doctor),
     "bench": ("Measure quality and speed on this machine.", _bench),
     "password": ("Make a new owner's password for a studio that others can reach, and print it.", _password),
 }

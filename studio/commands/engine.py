@@ -20,7 +20,8 @@ def store_of(args: Namespace) -> Store:
 def is_safe(args: Namespace, store: Store) -> bool:
     """Whether only models may be used whose terms allow commercial use: by --commercial-safe, its variable, the
     settings, or the switch on the Models screen."""
-    said = settle_one("commercial_safe", args.commercial_safe, os.environ, data_folder(args.data_dir)).value
+    flag = getattr(args, "commercial_safe", None)  # not every command has it
+    said = settle_one("commercial_safe", flag, os.environ, data_folder(args.data_dir)).value
     return bool(said) or store.commercial_safe
 
 

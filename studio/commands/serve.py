@@ -62,8 +62,8 @@ def serve(args: Namespace, terminal: Terminal) -> int:
             webbrowser.open(address)
 
     def checks() -> Sequence[Mapping[str, Any]]:
-        return [row.to_data() for row in examine(folder, engine.registry.problems,
-                                                        engine.networks.manager)]
+        return [row.to_data() for row in examine(folder, engine.registry.problems, engine.networks.manager,
+                                               lambda: engine.faces)]
 
     with suppress(KeyboardInterrupt):  # how a server is ended; there is nothing to say
         serve_app(engine, listening, ready, terminal.note, data_dir=folder, password=_password(options),

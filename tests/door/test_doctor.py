@@ -17,10 +17,15 @@ from models.interfaces import FaceStack
 from models.runtime import Provider, try_providers, wanted_runtime
 from models.sessions import SessionManager
 from models.sessions.ports import Counts, DeviceCounts
+from models.stacks import stack_of
+from models.store import Store
 from pipeline import doctor
 from processors.registry import Problem
 from tests.door.conftest import ROOT, Call, webui
+from tests.door.test_neural import NAMES
+from tests.models.families.test_dfm import look
 from tests.pipeline.pictures.making import open_folder, without_privileges
+from tests.twins.gate import unpinned
 
 
 def test_on_this_machine_the_main_job_works_and_every_row_is_there(tmp_path: Path) -> None:
@@ -229,6 +234,35 @@ def test_faces_that_cannot_be_found_are_a_failure(stack: FaceStack) -> None:
     blank = doctor.check_faces(lambda: stack, lambda: np.full((200, 200, 3), 128, np.uint8))
     assert blank.state == "failure"
     assert blank.values == {"faces": 0}
+
+
+def test_the_face_stack_that_is_used_is_tried_and_named_with_its_device(stack: FaceStack, tmp_path: Path) -> None:
+    """A detector and a recogniser are there; the points are dlib's."""
+    (tmp_path / "models").mkdir()
+    for name, graph in (("det_10g.onnx", NAMES["det_10g.onnx"]), ("w600k_r50.onnx", NAMES["w600k_r50.onnx"])):
+        (tmp_path / "models" / name).write_bytes(graph)
+    store = Store(unpinned(), tmp_path / "models", tmp_path / "m.json", inspect=look)
+    with SessionManager() as manager:
+        row = doctor.check_faces(lambda: stack_of(store, manager, otherwise=lambda: stack), manager=manager)
+        assert row.state == "ok", row
+        assert all(one.runs == 1 for one in manager.counts()), "the networks really ran"
+    assert row.words.startswith("Faces are found by retinaface-10g, their points by dlib-68, who they are by "
+                                "arcface-w600k-r50, on the CPU: tried on the example picture, which took ")
+    assert row.values["devices"] == ["the CPU"]
+    plain = doctor.check_faces(lambda: stack)
+    assert (plain.values["detector"], plain.values["devices"]) == ("dlib-hog", ["the CPU"])
+
+
+def test_networks_on_a_card_and_dlib_beside_them_are_told_apart(stack: FaceStack) -> None:
+    class Told(SessionManager):
+        def counts(self) -> tuple[Counts, ...]:
+            return (Counts("detector.x", "cuda:0", ("CUDAExecutionProvider", "CPUExecutionProvider")),
+                    Counts("swapper.y", "cuda:0", ("TensorrtExecutionProvider",)))
+
+    with Told() as manager:
+        row = doctor.check_faces(lambda: replace(stack, slots=("detector.x", "dlib.points68")), manager=manager)
+    assert row.values["devices"] == ["CUDA", "the CPU"]
+    assert ", on CUDA and the CPU: tried" in row.words
 
 
 def test_a_foreign_processor_that_failed_to_load_is_a_remark() -> None:

@@ -14,6 +14,7 @@ from models.face import Box, five_points
 from models.geometry import similarity
 from models.interfaces import FaceStack, Search
 from models.twins import zero_detector, zero_recogniser, zero_swapper
+from pipeline.doctor import Row
 from pipeline.pictures.xmp import read_provenance
 from tests.conftest import ASTRONAUT, HOPPER, read_bgr
 from tests.door.conftest import Call
@@ -123,3 +124,11 @@ def test_no_consent_is_asked_for_the_chain_without_models(call: Callable[..., Ca
     done = call("render", "--source", pictures / "ann.png", "--target", pictures / "grace.png", "--output",
                 tmp_path / "out.png")
     assert done.code == 0, done.err
+
+
+def test_doctor_tries_the_faces_of_the_folder_that_is_named(call: Callable[..., Call], models: Path, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studio.commands.check.examine",
+                        lambda _folder, _problems, _manager, faces: (Row("faces", "ok", faces().name),))
+    assert "retinaface-10g+dlib-68+arcface-w600k-r50" in call("doctor", "--models-dir", models).out
+    assert "dlib-hog+dlib-68+dlib-resnet-v1" in call("doctor", "--models-dir", tmp_path / "none").out
