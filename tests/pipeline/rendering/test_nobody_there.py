@@ -19,10 +19,10 @@ from pipeline.clips.clip import Clip
 from pipeline.engine import ClipRequest, ClipWritten, Control, Engine
 from pipeline.recipe import Keep, KeepOriginal, Recipe, RunEffects, Segment, input_of, make_effects
 from pipeline.rendering.analysing import busy_for
-from processors.registry import Registry
+from processors.registry import Registry, load_registry
 from tests.door.making import packets_of, planes_of, write_clip
 from tests.pipeline.analysis.standing import Always, Standing
-from tests.pipeline.rendering.test_stored import ToyPaint, load_registry
+from tests.pipeline.rendering.test_stored import ToyPaint
 
 DARK, BRIGHT = 60, 190
 
