@@ -328,6 +328,44 @@ class PlayResult(OfJob):
     do: Literal["play_result"]
 
 
+class LookAtFindings(OfJob):
+    """Opens the clip of a finished job, with what was found in its result."""
+
+    do: Literal["findings"]
+
+
+class IgnoreFinding(_Action):
+    """finding: the key of one of those that are looked at. ignored: False takes it back."""
+
+    do: Literal["ignore_finding"]
+    finding: str = Field(max_length=200)
+    ignored: bool = True
+
+
+class AddFix(_Action):
+    """The last word on frames first to last. person: the number, 0 for faces that are nobody's, None for all. fix: as
+    in the recipe, without span and person; one of the same kind, span and person gives way to it."""
+
+    do: Literal["fix"]
+    first: int
+    last: int
+    person: int | None = None
+    fix: dict[str, Any]
+
+
+class RemoveFix(_Action):
+    """fix: its place in the list."""
+
+    do: Literal["unfix"]
+    fix: int
+
+
+class RenderAgain(_Action):
+    """Queues the recipe with its fixes, under a new name beside the render that is looked at."""
+
+    do: Literal["render_again"]
+
+
 Action = Annotated[
     Open | Close | Example | AddPhoto | RemovePhoto | PickFace | RenameSource | RemoveSource | Consent | Choose
     | ChooseOthers | Look | Cover | StyleCover | Uncover
@@ -335,7 +373,8 @@ Action = Annotated[
     | ChooseBackdrop | RemoveBackdrop
     | Undo | Redo | Cancel | Refresh | Dismiss | Save | SaveRecipe | LoadRecipe
     | Screen | At | Trim | Split | Join | MoveSplit | PreviewSpan | ClipExample | OutputSettings | Estimates
-    | Render | AskJob | TakeUp | Accept | GoOn | PlayResult,
+    | Render | AskJob | TakeUp | Accept | GoOn | PlayResult
+    | LookAtFindings | IgnoreFinding | AddFix | RemoveFix | RenderAgain,
     Field(discriminator="do"),
 ]
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Action)

@@ -105,12 +105,13 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     app.state.tabs, app.state.door, app.state.sharing = tabs, door, sharing
     app.add_exception_handler(LikenessError, _as_json)
     from studio.access.routes import make_access_router
+    from studio.clip_finding_routes import make_finding_router
     from studio.clip_routes import make_clip_router, make_job_router
     from studio.media import make_router
     from studio.screens.frame import mount
 
     for router in (make_router(tabs, instance), make_clip_router(tabs), make_job_router(tabs),
-                   make_access_router(door, sharing)):
+                   make_finding_router(tabs), make_access_router(door, sharing)):
         app.include_router(router)
     app.add_middleware(Pace, queue=mount(app, tabs, shelf, settings, LARGEST_UPLOAD))
     app.add_middleware(Gate, door=door, root_path=settings.root_path)

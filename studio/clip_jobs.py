@@ -15,7 +15,7 @@ from pipeline.clips.encoding import own_container
 from pipeline.jobs.job import Job, JobError
 from pipeline.recipe import Recipe, Span, UseSource
 from pipeline.rendering.request import ClipRequest
-from studio import actions
+from studio import actions, clip_findings
 from studio.access import rights
 from studio.clip_reload import link_into, request_of, take_up
 from studio.clip_result import play
@@ -51,6 +51,14 @@ async def steps(c: ClipSession, action: Any) -> Steps:
     elif isinstance(action, actions.TakeUp):
         async for step in take_up(c, action):
             yield step
+    elif isinstance(action, actions.LookAtFindings):
+        async for step in clip_findings.look(c, action):
+            yield step
+    elif isinstance(action, actions.RenderAgain):
+        async for step in learn(c):
+            yield step
+        earlier = c.judged.version.output if c.judged is not None and c.judged.is_of(c.recipe) else None
+        c.again = await asyncio.to_thread(submit, c, None, False, earlier)
     yield EVERYTHING
 
 
@@ -98,9 +106,9 @@ def name_of(clip: Clip, c: ClipSession) -> tuple[str, str]:
     return stem, own if own in suffixes else suffixes[0]
 
 
-def submit(c: ClipSession, output: str | None, overwrite: bool) -> str:
+def submit(c: ClipSession, output: str | None, overwrite: bool, earlier: str | None = None) -> str:
     """Queues the present recipe. What was uploaded goes along into the job's own folder, so that neither a closed tab
-    nor a restart loses it. Raises OutputError, InputError, JobError."""
+    nor a restart loses it. earlier: see ClipRequest. Raises OutputError, InputError, JobError."""
     clip = c.clip
     if clip is None or c.wanted is None:
         raise InputError("There is nothing to render yet.", code="STUDIO.NOTHING_CHANGED",
@@ -115,8 +123,8 @@ def submit(c: ClipSession, output: str | None, overwrite: bool) -> str:
     folder = jobs.own_folder(id)
     try:
         recipe = carried(c.for_engine(c.recipe), {**c.originals}, folder, c)
-        jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite), id=id,
-                    submitter=c.visitor.link)
+        jobs.submit(clip.name, ClipRequest(recipe=recipe, output=path, overwrite=overwrite, earlier=earlier),
+                    id=id, submitter=c.visitor.link)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -15,7 +15,7 @@ from pipeline.clips.example import example_clip
 from pipeline.engine import Clip, FaceThere, PersonFound
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Recipe, UseSource
-from studio import actions, cast, clip_jobs, reload
+from studio import actions, cast, clip_findings, clip_jobs, reload
 from studio.clip_reload import take_over
 from studio.clip_session import SPAN, ClipSession, MovingPreview, Still
 from studio.clip_times import frame_at, length_of, time_of
@@ -61,15 +61,18 @@ async def steps(c: ClipSession, action: Any) -> Steps:
         name = c.clip.name if c.clip else None
         c.hand_over(await asyncio.to_thread(reload.write_recipe, c, name), "recipe", "json")
         yield EVERYTHING
-    elif isinstance(action, actions.OfJob | actions.Render):
+    elif isinstance(action, actions.OfJob | actions.Render | actions.RenderAgain):
         async for step in clip_jobs.steps(c, action):
             yield step
-        if isinstance(action, actions.TakeUp):
+        if isinstance(action, actions.TakeUp | actions.LookAtFindings):
             async for step in _catch_up(c):
                 yield step
     elif isinstance(action, actions.PreviewSpan):
         async for step in _moving_preview(c, action.frame):
             yield step
+    elif isinstance(action, actions.IgnoreFinding):
+        await clip_findings.ignore(c, action)
+        yield ("clip",)
     elif isinstance(action, actions.Estimates):
         async for step in _estimate(c, action.output):
             yield step

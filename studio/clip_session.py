@@ -14,8 +14,9 @@ from pipeline.engine import Clip, Estimate, FaceThere, PersonFound, changes_anyt
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Anonymise, DrawnBox, Effect, Looking, Output, Recipe, Span, UseSource, input_of
 from processors.batches import Remark
-from studio import actions, segments
+from studio import actions, clip_fixes, segments
 from studio.clip_times import edge_at, frame_at, length_of, time_of
+from studio.judged import Judged
 from studio.machine import Machine
 from studio.project import Project, short_of
 from studio.work import Newest
@@ -64,7 +65,8 @@ class Pair:
 class ClipSession(Project):
     """files: by key, what the page may fetch of this tab, and nothing else. small: stand-ins, probed. answers: spans
     that were accepted, by the job that asked. submitted_for: what the last render was of. at: the frame under the
-    playhead; jump: grows when the studio moved it.
+    playhead; jump: grows when the studio moved it. judged: a finished render with what was found in it, since somebody
+    asked. again: the job that was queued last to mend one.
     """
 
     machine: Machine = field(default_factory=Machine)
@@ -82,6 +84,8 @@ class ClipSession(Project):
     submitted_for: str | None = None
     at: int = 0
     jump: int = 0
+    judged: Judged | None = None
+    again: str | None = None
 
     def __post_init__(self) -> None:
         self.safe = self.machine.safe
@@ -189,7 +193,7 @@ class ClipSession(Project):
         target = input_of(clip.id, clip.name, None if self.kept_path(clip.path) is None else clip.path)
         settings = self.recipe.output.clip.model_copy(update={"deinterlace": False, "sdr": False})
         self.put(Recipe.model_validate(self.recipe.model_copy(update={
-            "target": target, "cast": {}, "people": (), "trim": Span(), "covers": (), "accepted": (),
+            "target": target, "cast": {}, "people": (), "trim": Span(), "covers": (), "fixes": (), "accepted": (),
             "segments": (self.recipe.segments[0].model_copy(update={"start": None, "stop": None}),),
             "output": Output(clip=settings)}).model_dump()))
         self.at, self.span = 0, None
@@ -254,6 +258,8 @@ class ClipSession(Project):
             return recipe.model_copy(update={"covers": (*recipe.covers, box)})
         elif isinstance(action, actions.OutputSettings):
             return recipe.model_copy(update={"output": Output(clip=action.settings)})
+        elif isinstance(action, actions.AddFix | actions.RemoveFix):
+            return clip_fixes.changed(recipe, action, clip)
         else:
             return None
         return recipe.model_copy(update={"segments": now})
@@ -288,6 +294,7 @@ class ClipSession(Project):
             self.machine.proxies.drop(clip)
         super().close()
         self.clips, self.files, self.found, self.stills, self.small = {}, {}, {}, [], {}
+        self.judged = None
 
 
 __all__ = ["ClipSession", "MovingPreview", "Pair", "Still", "frame_at"]

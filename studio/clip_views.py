@@ -11,7 +11,7 @@ from pipeline.clips.containers import codecs, containers
 from pipeline.clips.encoding import may_copy, own_container
 from pipeline.engine import Estimate
 from processors.batches import Remark
-from studio import clip_jobs, example, segments
+from studio import clip_findings, clip_jobs, example, segments
 from studio.clip_perform import portrait_key, proxy_key
 from studio.clip_session import ClipSession
 from studio.clip_times import edge_at, frame_at, length_of
@@ -96,7 +96,7 @@ def _opened(c: ClipSession, clip: Clip) -> View:
         "covers": [{"place": place, "frame": frame_at(clip, Fraction(box.at)) if box.at is not None else 0, "x": box.x,
                     "y": box.y, "w": box.width, "h": box.height, "style": box.style}
                    for place, box in enumerate(c.recipe.covers)],
-        "anonymises": c.anonymises,
+        "anonymises": c.anonymises, **clip_findings.mending(c),
     }
 
 

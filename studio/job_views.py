@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.jobs.job import Job
 from studio.access.rights import may_see, may_touch
 from studio.access.roles import HOST, Visitor
+from studio.clip_findings import found_in
 from studio.clip_jobs import doubts_of
 
 View = dict[str, Any]
@@ -26,7 +27,7 @@ def card(job: Job, tab: str, visitor: Visitor = HOST) -> View:
     if view["result"] is not None:
         view["result"]["path"] = view["result"]["name"]
     if not may_touch(visitor, job):
-        view |= {"wishes": [], "doubts": [], "clip": None, "mine": False}
+        view |= {"wishes": [], "doubts": [], "clip": None, "mine": False, "findings": None}
         if view["error"] is not None:
             view["error"] |= {"words": "", "subject": "", "remedy": ""}
     if not may_see(visitor, job):
@@ -46,6 +47,7 @@ def _card(job: Job, tab: str) -> View:
         "picture": f"jobs/{tab}/{job.id}/picture?{job.picture}" if job.picture else None,
         "created": job.created, "started": job.started, "finished": job.finished,
         "wishes": sorted(job.wishes), "output": job.output, "doubts": doubts_of(job),
+        "findings": found_in(job),
         "error": None if error is None else {"code": error.code, "words": error.message, "subject": error.subject,
                                              "remedy": error.remedy},
         "result": None if result is None else {
@@ -53,5 +55,6 @@ def _card(job: Job, tab: str) -> View:
             "sidecar": Path(result.sidecar).name if result.sidecar else None,
             "notes": [{"code": note.code, "words": note.words, "values": dict(note.values)} for note in result.notes],
             "download": None if job.kind == "download" or "%" in result.output else f"jobs/{tab}/{job.id}/result",
-            **{name: result.data.get(name) for name in ("frames", "changed", "container", "codec")}},
+            **{name: result.data.get(name) for name in ("frames", "changed", "container", "codec", "rendered",
+                                                        "reused")}},
     }

@@ -90,8 +90,8 @@ def _place_of(action: Any) -> Place:
     if isinstance(action, actions.EffectOf | actions.AddEffect | actions.UsePreset | actions.LoadRecipe
                   | actions.ChooseBackdrop | actions.RemoveBackdrop):
         return "chain"
-    if isinstance(action, actions.Save | actions.SaveRecipe | actions.Render | actions.OfJob | actions.Estimates
-                  | actions.OutputSettings):
+    if isinstance(action, actions.Save | actions.SaveRecipe | actions.Render | actions.RenderAgain | actions.OfJob
+                  | actions.Estimates | actions.OutputSettings):
         return "bar"
     return "viewer"
 
@@ -102,7 +102,7 @@ async def _go_where_it_belongs(tab: TabSession, action: Any) -> Project:
         tab.screen = action.to
     elif isinstance(action, actions.Example):
         tab.go_to("image")
-    elif isinstance(action, actions.ClipExample | actions.TakeUp):
+    elif isinstance(action, actions.ClipExample | actions.TakeUp | actions.LookAtFindings):
         tab.go_to("clip")
     elif isinstance(action, actions.OfJob):
         return tab.clip

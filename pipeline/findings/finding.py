@@ -28,6 +28,16 @@ class Finding:
     words: str
     values: Mapping[str, float] = field(default_factory=dict, hash=False)
 
+    @property
+    def key(self) -> str:
+        """Tells it from the others of its clip, as long as that is the same clip."""
+        return f"{self.code}-{self.person}-{self.strand}-{self.first}-{self.last}"
+
+    def is_like(self, other: Finding) -> bool:
+        """Whether it is the other one, found in another render of the clip."""
+        return (self.code, self.person) == (other.code, other.person) and \
+            self.first <= other.last and other.first <= self.last
+
     def data(self) -> dict[str, Any]:
         """As JSON data."""
         return {**asdict(self), "values": dict(self.values)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.clips.clip import Clip
 from pipeline.clips.planes import QUALITY, ClipFrame
@@ -26,21 +27,23 @@ def thumbnails(before: Clip, after: Clip, sheet: Sheet, findings: Sequence[Findi
                ) -> dict[Finding, tuple[bytes, bytes]]:
     """offset: see `ClipMeasures`. The worst findings come first where there are more than `MOST`."""
     chosen = sorted(findings, key=lambda finding: _RANK[finding.severity])[:MOST]
+    strands = sheet.strands()
     made = {}
     for finding in chosen:
-        place = _place(sheet, finding)
+        place = place_of(sheet, strands, finding.strand, finding.worst)
         if place is not None:
             one, other = _frame(before, finding.worst), _frame(after, finding.worst - offset)
-            made[finding] = (_cut(one, place), _cut(other, place))
+            made[finding] = (cut_face(one, place), cut_face(other, place))
     return made
 
 
-def _place(sheet: Sheet, finding: Finding) -> Rect | None:
-    """Where the face is, or, where it is missing, was in the nearest frame."""
-    rows = sheet.rows[sheet.strands() == finding.strand]
+def place_of(sheet: Sheet, strands: NDArray[np.int64], strand: int, frame: int) -> Rect | None:
+    """The square round a strand's face in a frame, or, where it is missing there, in the nearest one. strands: of
+    `Sheet.strands`."""
+    rows = sheet.rows[strands == strand]
     if not len(rows):
         return None
-    row = rows[np.abs(rows["frame"] - finding.worst).argmin()]
+    row = rows[np.abs(rows["frame"] - frame).argmin()]
     (x, y), reach = row["points"].mean(axis=0), _REACH * max(float(row["size"]), 8.0)
     return Rect(round(x - reach), round(y - 1.15 * reach), round(x + reach), round(y + 0.85 * reach))
 
@@ -50,10 +53,11 @@ def _frame(clip: Clip, index: int) -> ClipFrame:
     return next(iter(read_frames(clip, int(clip.pts[index]), stop)))
 
 
-def _cut(frame: ClipFrame, rect: Rect) -> bytes:
+def cut_face(frame: ClipFrame, rect: Rect, side: int = SIDE) -> bytes:
+    """The square as a JPEG of so many pixels a side."""
     pixels = frame.region(rect)
     if pixels.dtype != np.uint8:
         pixels = np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
-    way = cv2.INTER_AREA if pixels.shape[0] > SIDE else cv2.INTER_CUBIC
-    small = cv2.resize(pixels, (SIDE, SIDE), interpolation=way)
+    way = cv2.INTER_AREA if pixels.shape[0] > side else cv2.INTER_CUBIC
+    small = cv2.resize(pixels, (side, side), interpolation=way)
     return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

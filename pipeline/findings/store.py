@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,31 @@ class Versions:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
+    def ignored(self, output: str) -> frozenset[str]:
+        """Keys of the findings that somebody has looked at and lets be."""
+        try:
+            data = json.loads(self._notes(output).read_text(encoding="utf-8"))
+            return frozenset(str(key) for key in data)
+        except (OSError, ValueError, TypeError):
+            return frozenset()
+
+    def ignore(self, output: str, keys: Iterable[str]) -> None:
+        """All that are let be, from now on. Raises OSError."""
+        place = self._notes(output)
+        waiting = place.with_name(f".{place.name}.{os.getpid()}")
+        waiting.write_text(json.dumps(sorted(keys)), encoding="utf-8")
+        os.replace(waiting, place)
+
+    def inherit(self, earlier: str, output: str) -> None:
+        """What was let be in an earlier render of the clip is let be in a later one. Raises OSError."""
+        keys, before, now = self.ignored(earlier), self.get(earlier), self.get(output)
+        if keys and before is not None and now is not None:
+            known = [finding for finding in before.findings if finding.key in keys]
+            self.ignore(output, [one.key for one in now.findings if any(one.is_like(other) for other in known)])
+
+    def _notes(self, output: str) -> Path:
+        return self._places(output)[0].with_suffix(".ignored")
+
     def _places(self, output: str) -> tuple[Path, Path]:
         name = output.replace(":", "-")
         return self._folder / f"{name}.json", self._folder / f"{name}.scores"
@@ -77,6 +103,6 @@ class Versions:
                 self._forget(told)
 
     def _forget(self, told: Path) -> None:
-        for path in (told, told.with_suffix(".scores")):
+        for path in (told, told.with_suffix(".scores"), told.with_suffix(".ignored")):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -63,7 +63,8 @@ class JobNote:
 @dataclass(frozen=True, slots=True)
 class JobResult:
     """What a finished job wrote. bytes: the output's size. sidecar: a file beside it that says it was edited. data:
-    more of `ClipWritten`: container, codec, frames, rendered, reused, changed."""
+    more of `ClipWritten`: container, codec, frames, rendered, reused, changed; version: the id under which what was
+    found in it is written down, findings: how many by severity (where they are)."""
 
     output: str
     bytes: int

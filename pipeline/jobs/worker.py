@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -65,6 +66,10 @@ def result_of(written: ClipWritten) -> JobResult:
               for number, found in written.remarks for note in found]
     data = {name: getattr(written, name) for name in ("container", "codec", "frames", "rendered", "reused", "copied",
                                                       "changed")}
+    if written.version is not None:
+        counts = Counter(finding.severity for finding in written.findings)
+        data |= {"version": written.version,
+                 "findings": {severity: counts[severity] for severity in ("high", "middle", "low")}}
     return JobResult(str(written.path), written.bytes, tuple(notes),
                      str(written.sidecar) if written.sidecar else None, data)
 

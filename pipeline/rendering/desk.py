@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import Cancelled
-from models.face import Box
+from models.face import Box, Face
 from models.interfaces import Search
 from pipeline.analysis.known import frame_at
 from pipeline.clips.clip import Clip
@@ -154,14 +154,27 @@ class Desk:
 
     def drawn(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction,
               check: Callable[[], None]) -> Drawn:
-        """One frame with its segment's effects."""
+        """One frame with its segment's effects, and with what fixes bring from frames around it."""
+        frame, tally = self.frame(clip, seconds), Tally()
+        draw = self._drawer(recipe, clip, sources, frame, tally, check)
+        draw.recall(lambda index: self.frame(clip, clip.seconds(int(clip.pts[index]) - int(clip.pts[0]))))
+        drawn = draw.draw(frame)
+        return Drawn(drawn, {n: tuple(found.values()) for n, found in tally.remarks.items()})
+
+    def faces_drawn(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction,
+                    check: Callable[[], None]) -> tuple[Face, ...]:
+        """The faces that `drawn` would draw on, with their points, where fixes have put them."""
         frame = self.frame(clip, seconds)
+        draw = self._drawer(recipe, clip, sources, frame, Tally(), check)
+        return tuple(followed.face for followed in draw.faces(frame))
+
+    def _drawer(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], frame: ClipFrame, tally: Tally,
+                check: Callable[[], None]) -> Drawer:
+        """For this one frame."""
         work = replace(self._work(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip), check), lone=True)
         effects = effects_at(recipe, clip, frame.ticks)
         part = PlannedPart(1, frame.ticks, frame.ticks + 1, frame.index, 1, effects, True, "")
-        tally = Tally()
-        drawn = Drawer(work, part, tally, check).draw(frame)
-        return Drawn(drawn, {n: tuple(found.values()) for n, found in tally.remarks.items()})
+        return Drawer(work, part, tally, check)
 
     def _work(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path, how: ClipOutput,
               check: Callable[[], None]) -> Work:

@@ -96,6 +96,11 @@ class Fixing:
         """The frame from which on the chain has to run, so that there is something to be held; None for any."""
         return min((one.first - 1 for one in self._holds), default=None)
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Frames whose look is held later."""
+        return tuple(sorted({one.first - 1 for one in self._holds if one.first > 0}))
+
     def from_neighbours(self, followed: Mapping[int, tuple[FollowedFace, ...]], cuts: frozenset[int],
                         ) -> dict[int, tuple[FollowedFace, ...]]:
         """followed: by frame. cuts: frames that begin a shot, beyond which nobody is a neighbour."""
@@ -327,15 +332,21 @@ def _painted(mask: Mask, fix: PaintMask, face: Face, matrix: Matrix) -> Mask:
 _AS_IS = 128
 
 
+def _is_small(data: bytes) -> bool:
+    """By a PNG's head: pixels that nobody wants are not unpacked, however few bytes they are in."""
+    return data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR" and \
+        all(0 < int.from_bytes(data[at:at + 4]) <= 512 for at in (16, 20))
+
+
 @lru_cache(maxsize=32)
 def painting(png: str) -> Pixels:
     """(h, w) uint8 of what was painted. Raises RecipeError where that is no small grey PNG."""
     try:
-        data = np.frombuffer(base64.b64decode(png, validate=True), np.uint8)
-        found = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if len(data) else None
+        data = base64.b64decode(png, validate=True)
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if _is_small(data) else None
     except (ValueError, cv2.error):
         found = None
-    if found is None or max(found.shape) > 512:
+    if found is None:
         raise RecipeError("A painted mask is no PNG of at most 512 × 512 pixels.", subject="fixes",
                           code="RECIPE.MASK", remedy="Paint it again.")
     return np.asarray(found, np.uint8)

@@ -213,8 +213,8 @@ class Drawer:
         shots = self._known.known.shots if self._known is not None else ()
         self._shots = frozenset(shot.first for shot in shots)
         self._table = self._look_ahead(work, part, check)
-        self._follower = Follower(work.stack, people=work.casting.recipe.people, search=work.search,
-                                  rate=work.clip.rate, embed=work.casting.knows, lone=work.lone) \
+        self._work = work
+        self._follower = self._begun() \
             if self._chained and scan is None and self._known is None and not self._table else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
@@ -235,6 +235,11 @@ class Drawer:
         self.scorer = Scorer(work.stack, work.scores) if work.scores is not None and self._chained else None
         self._begins = False
 
+    def _begun(self) -> Follower:
+        work = self._work
+        return Follower(work.stack, people=work.casting.recipe.people, search=work.search, rate=work.clip.rate,
+                        embed=work.casting.knows, lone=work.lone)
+
     def _follows(self, effects: tuple[Effect, ...]) -> bool:
         return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
 
@@ -252,6 +257,18 @@ class Drawer:
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
             done = self._made(frame, faces)
             self._score(frame, done.frame, faces, done.regions, keep=False)
+
+    def recall(self, frame_at: Callable[[int], ClipFrame]) -> None:
+        """For a frame that is drawn by itself: draws those whose look is held in it, and nothing between. frame_at:
+        gets a frame by its number."""
+        for index in self._fixing.looks if self._chained else ():
+            if self._known is None or index in self._table or self._known.known.holds(index, index):
+                self.look(frame_at(index))
+                self._follower = self._begun() if self._follower is not None else None
+
+    def faces(self, frame: ClipFrame) -> tuple[FollowedFace, ...]:
+        """Who is in the next frame, as the chain would see them; nothing is drawn."""
+        return self._followed(frame)
 
     def _made(self, frame: ClipFrame, faces: tuple[FollowedFace, ...]) -> Done[ClipFrame]:
         """The chain on everybody who gets something, as far as no fix has the last word."""

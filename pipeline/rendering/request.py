@@ -18,7 +18,8 @@ class ClipRequest(BaseModel):
 
     recipe: with the paths of target and photos in it. output: where the clip goes. overwrite: replace a file that is
     there. resume: go on with the parts that an earlier render finished; without it, finished parts of an earlier
-    render are in the way (unless overwrite lets them be thrown away).
+    render are in the way (unless overwrite lets them be thrown away). earlier: the id of the finished clip that this
+    one mends: what was ignored there is ignored here too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +28,7 @@ class ClipRequest(BaseModel):
     output: Path
     overwrite: bool = False
     resume: bool = False
+    earlier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class ClipWritten:
     containers with no place for XMP. rendered, reused: parts that were rendered, and that had been already. copied:
     frames that are the clip's own, bit for bit. changed: frames in which any pixel was touched. people: frames in which
     each person's face was changed, by number (0: faces that are nobody's). remarks: by person; 0 is the clip as a
-    whole. findings: what looks wrong in it."""
+    whole. findings: what looks wrong in it. version: under which id that is written down, None where it is not."""
 
     path: Path
     bytes: int
@@ -52,3 +54,4 @@ class ClipWritten:
     notes: tuple[Remark, ...] = ()
     remarks: tuple[tuple[int, tuple[Remark, ...]], ...] = ()
     findings: tuple[Finding, ...] = ()
+    version: str | None = None

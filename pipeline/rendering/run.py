@@ -117,7 +117,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         made = [one for one, part in zip(done, plan.parts, strict=False) if not part.copied]
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
                           reused=len(made) - render.rendered)
-        written = replace(written, findings=_found(work, plan, ledger, done, written.path, versions))
+        findings, version = _found(work, plan, ledger, done, request, versions)
+        written = replace(written, findings=findings, version=version)
         if kept is not None:
             for one in made:
                 kept.put(one, ledger.path(one))
@@ -340,14 +341,15 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
         remarks=tuple((number, tuple(found.values())) for number, found in sorted(remarks.items())))
 
 
-def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], output: Path, versions: Versions | None,
-           ) -> tuple[Finding, ...]:
-    """What looks wrong in the finished clip; written down where there is a place for it."""
+def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], request: ClipRequest,
+           versions: Versions | None) -> tuple[tuple[Finding, ...], str | None]:
+    """What looks wrong in the finished clip, and the id under which it is written down, where there is a place for
+    that."""
     scores = {part.key: ledger.path(part).with_name(part.scores) for part in done if part.scored}
     sheets = [read_sheet(scores[part.key]) for part in plan.parts if part.key in scores]
     sheet = joined(one for one in sheets if one is not None)
     if sheet is None:
-        return ()
+        return (), None
     clip = work.clip
     first, rate = int(clip.pts[0]), float(clip.rate)
 
@@ -360,8 +362,12 @@ def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], out
     if versions is not None:
         with contextlib.suppress(OSError):  # whoever moved the file away at once has no findings, but a clip
             recipe = work.casting.recipe.model_dump(mode="json")
-            versions.put(Version(id_of_file(output, output.stat().st_size), clip.id, recipe, rate, findings, sheet))
-    return findings
+            id = id_of_file(request.output, request.output.stat().st_size)
+            versions.put(Version(id, clip.id, recipe, rate, findings, sheet))
+            if request.earlier is not None:
+                versions.inherit(request.earlier, id)
+            return findings, id
+    return findings, None
 
 
 def _notes_of(work: Work, damaged: int | None) -> list[Remark]:
