@@ -62,7 +62,7 @@ async def enlarged(c: ClipSession, clip: Clip, asked: Asked) -> dict[str, Any]:
     face, before = await asyncio.wrap_future(c.worker.start("finding", look).future)
     matrix = square_of(face)
     points = transform(face.points, matrix) / (SIDE - 1)
-    per_unit = 1 / float(np.hypot(*matrix[0]))  # frame pixels to a pixel of the square
+    per_unit = 1 / float(np.hypot(*matrix[0, :2]))  # frame pixels to a pixel of the square
     still = c.still
     after = None
     if still is not None and still.frame == asked.frame:

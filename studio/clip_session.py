@@ -269,6 +269,8 @@ class ClipSession(Project):
         two one after the other."""
         if isinstance(action, actions.MoveSplit):
             return f"split {action.segment}"
+        if isinstance(action, actions.AddFix) and action.fix.get("fix") == "strength":
+            return f"strength {action.first} {action.last} {action.person}"
         if isinstance(action, actions.Trim):
             return "trim start" if changed.trim.start != self.recipe.trim.start else "trim stop"
         return None
