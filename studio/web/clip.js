@@ -69,6 +69,7 @@
     const button = document.getElementById("clip-play");
     if (button && button.getAttribute("aria-pressed") !== String(playing || Boolean(spanShown))) drawTransport(L.views.clip);
     showFrame(L.views.clip);
+    L.foundMoved?.();
   };
 
   const showFrame = (view) => {
@@ -145,6 +146,7 @@
       tool("set-out", "stop", t("out"), () => L.setTrim("out"), { title: `${t("trim.out")} · O` }),
       h("span.rule"),
       L.drawButton(() => { player.pause(); L.closeSpan(); return parts.board.board; }, "clip-"),
+      L.mendButton(),
       view.still || spanShown ? h("button.button.quiet", { id: "clip-original", "data-key": "clip-original", title: t("original.clip_help"), "aria-label": t("original"),
         "aria-pressed": String(Boolean(parts.held)), onclick: () => { parts.held = !parts.held; L.showClipOriginal(false); L.draw("clip"); } }, L.icon("eye")) : null,
       h("button.button.quiet", { id: "open-other", "data-key": "open-other", "aria-haspopup": "menu", title: t("open.another"), "aria-label": t("open.another"),
@@ -188,6 +190,7 @@
       L.fill(parts.overlay, working(view), playingSpan(), open && (view.still || spanShown) && !parts.player.state.playing ?
         [h("span.side.left", { "aria-hidden": "true" }, t("before")), h("span.side.right", { "aria-hidden": "true" }, t("after"))] : null);
       L.drawResult?.(view);
+      L.drawFound?.(view);
       L.drawRender?.();
     },
   });

@@ -123,6 +123,7 @@
   const results = (job) => [
     job.state === "done" ? h("button.button.small", { "data-key": `play-${job.id}`, "data-play": true, onclick: () => { close(); L.ask({ do: "play_result", job: job.id }); } }, L.icon("play"), t("job.do.play")) : null,
     job.state === "done" && job.result?.download ? h("a.button.small", { href: job.result.download, download: job.result.name, "data-key": `download-${job.id}`, "data-download": true }, L.icon("save"), t("job.do.download")) : null,
+    L.findingsButton(job),
   ];
   const more = (job) => [
     running(job) || !job.mine || isDownload(job) ? null : h("button.bare", { "data-key": `again-${job.id}`, "data-again": true, title: t("job.do.again"), "aria-label": t("job.do.again"),
@@ -138,6 +139,7 @@
       running(job) && job.state !== "queued" ? [h("div.job-bar", {}, bar(job), ticks(job)), figures(job)] : null,
       job.error ? h("div.job-error", { role: "alert", "data-code": job.error.code }, h("p", {}, L.or(`error.${job.error.code}`, job.error.words, { subject: job.error.subject })),
         job.error.remedy ? h("p.remedy", {}, L.or(`remedy.${job.error.code}`, job.error.remedy, { subject: job.error.subject })) : null, h("code", {}, job.error.code)) : null,
+      L.findingsOf(job),
       job.result ? [h("p.job-path", {}, h("code", { title: t("job.path") }, job.result.path), h("span.figures", {}, L.bytes(job.result.bytes))),
         job.result.sidecar ? h("p.hint", {}, t("saved.sidecar", { name: job.result.sidecar })) : null,
         job.result.notes.length ? h("details.more-remarks", {}, h("summary", { "data-key": `notes-${job.id}` }, t("job.notes", { n: job.result.notes.length })),

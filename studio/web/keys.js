@@ -3,7 +3,7 @@
   const L = window.Likeness;
   const { h, t } = L;
   const CLIP = [["Space", "key.play"], ["← →", "key.frames"], ["Shift ← →", "key.seconds"], ["J K L", "key.shuttle"], ["Home End", "key.ends"],
-    ["I O", "key.trim"], ["S", "key.split"], ["P", "key.preview"], ["B", "key.hold_b"], ["Ctrl+Enter", "key.render"]];
+    ["I O", "key.trim"], ["S", "key.split"], ["P", "key.preview"], ["N Shift+N", "key.finding"], ["M", "mend"], ["B", "key.hold_b"], ["Ctrl+Enter", "key.render"]];
   const LIST = [["Space", "key.space"], ["Ctrl+Z", "undo"], ["Ctrl+Y", "redo"], ["Ctrl+S", "key.save"], ["Ctrl+V", "key.paste"],
     ["← →", "key.compare"], ["1 – 9", "key.person"], ["F", "key.fit"], ["Z", "key.zoom"], ["Esc", "key.escape"], ["?", "keys"]];
 
@@ -32,6 +32,8 @@
     o: () => L.setTrim("out"),
     s: () => L.ask({ do: "split", frame: L.player.state.frame }),
     p: () => L.previewSpan(),
+    n: (shift) => L.nextFinding(shift ? -1 : 1),
+    m: () => { if (L.mayEdit()) L.openMend(); },
   };
   const usesArrows = (element) => element.matches?.("input[type=range], [role=slider]:not(#playhead), [role=application]");
 

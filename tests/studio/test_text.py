@@ -32,6 +32,11 @@ MADE_UP = {
     "job.": get_args(State), "job.stage.": get_args(Stage), "result.": ("both", "result", "original"),
     "check.state.": ("ok", "remark", "failure"), "settings.from.": get_args(Origin), "role.is.": GUESTS,
     "role.may.": GUESTS, "share.is.": ("opening", "open", "lost"),
+    "findings.": ("before", "after"), "findings.state.": ("all", "open", "fixed", "ignored"),
+    "findings.mode.": tuple(f"{mode}{ending}" for mode in ("row", "whole", "preview") for ending in ("", ".help")),
+    "severity.": ("high", "middle", "low"),
+    "fix.": tuple(f"{kind}{ending}" for kind in ("neighbours", "hold", "original", "strength", "points", "mask")
+                  for ending in ("", ".help", ".how") if ending != ".how" or kind in ("points", "mask")),
     "share.": tuple(f"{kind}{ending}" for kind in ("gradio", "ssh", "cmd") for ending in ("", ".help", ".placeholder")
                     if (kind, ending) != ("gradio", ".placeholder")),
 }
