@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-_OWN = r"healthz|studio\.js|studio\.css|(access|upload|clip|jobs|media)/.+"
+_OWN = r"healthz|studio\.js|studio\.css|(access|upload|clip|jobs|findings|mend|media)/.+"
 # What Gradio's page asks for: its scripts and styles, its configuration, the queue, and `run/predict` for the first
 # view, which does not go through the queue.
 _GRADIO = (r"config/?|theme\.css|favicon\.ico|robots\.txt|(assets|static|svelte)/.+|"
