@@ -344,7 +344,8 @@ class IgnoreFinding(_Action):
 
 class AddFix(_Action):
     """The last word on frames first to last. person: the number, 0 for faces that are nobody's, None for all. fix: as
-    in the recipe, without span and person; one of the same kind, span and person gives way to it."""
+    in the recipe, without span and person; one of the same kind, span and person gives way to it, and one beside which
+    it would mean nothing."""
 
     do: Literal["fix"]
     first: int

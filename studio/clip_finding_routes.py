@@ -44,7 +44,7 @@ def make_finding_router(tabs: Tabs) -> APIRouter:
     @router.get("/findings/{tab_id}/{key}/whole/{frame}/{side}")
     async def whole(tab_id: str, key: str, frame: int, side: Side, w: int = 960) -> Response:
         judged = _judged(tabs, tab_id, key)
-        return await _picture(judged, 0, lambda: judged.whole(frame, side, max(SMALLEST, min(w, WIDEST))))
+        return await _picture(judged, None, lambda: judged.whole(frame, side, max(SMALLEST, min(w, WIDEST))))
 
     @router.get("/mend/{tab_id}/{key}/face/{frame}")
     async def mended(tab_id: str, key: str, frame: int, first: int, last: int, person: int | None = None,
@@ -75,9 +75,9 @@ def _judged(tabs: Tabs, tab_id: str, key: str) -> Judged:
     return judged
 
 
-async def _picture(judged: Judged, place: int, make: Callable[[], bytes | None]) -> Response:
-    """In a thread, one after the other for each tab."""
-    if not 0 <= place < max(len(judged.findings), 1):
+async def _picture(judged: Judged, place: int | None, make: Callable[[], bytes | None]) -> Response:
+    """In a thread, one after the other for each tab. place: of the finding that it is of."""
+    if place is not None and not 0 <= place < len(judged.findings):
         raise HTTPException(404)
     try:
         data = await asyncio.to_thread(make)

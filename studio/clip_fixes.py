@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from models.errors import RecipeError
 from pipeline.clips.clip import Clip
-from pipeline.recipe import Fix, MovePoints, OtherStrength, PaintMask, Recipe
+from pipeline.recipe import Fix, HoldLast, KeepOriginal, MovePoints, OtherStrength, PaintMask, Recipe
 from pipeline.rendering.fixing import painting
 from studio import actions
 from studio.clip_times import edge_at, time_of
@@ -32,13 +32,23 @@ def changed(recipe: Recipe, action: actions.AddFix | actions.RemoveFix, clip: Cl
                               remedy="Look at the list: another window may have changed it.")
         return recipe.model_copy(update={"fixes": (*recipe.fixes[:action.fix], *recipe.fixes[action.fix + 1:])})
     fix = _made(recipe, action, clip)
-    place = (type(fix), fix.start, fix.stop, fix.person)
-    others = [one for one in recipe.fixes if (type(one), one.start, one.stop, one.person) != place]
+    others = [one for one in recipe.fixes if not (_where(one) == _where(fix) and _gives_way(one, fix))]
     paint = sum(len(one.png) for one in (*others, fix) if isinstance(one, PaintMask))
     if len(others) >= MOST or paint > MOST_PAINT:
         raise RecipeError("This recipe has as many fixes as one may have.", subject="fixes", code="RECIPE.FIX",
                           remedy="Take some back, or let one reach over more frames.")
     return recipe.model_copy(update={"fixes": (*others, fix)})
+
+
+def _where(fix: Fix) -> tuple[str | None, str | None, int | None]:
+    return fix.start, fix.stop, fix.person
+
+
+def _gives_way(old: Fix, new: Fix) -> bool:
+    """A second of a kind; and how much is drawn, where nothing new is."""
+    leaves, amounts = HoldLast | KeepOriginal, OtherStrength | PaintMask
+    return type(old) is type(new) or (isinstance(old, leaves) and isinstance(new, leaves | amounts)) \
+        or (isinstance(old, amounts) and isinstance(new, leaves))
 
 
 def _made(recipe: Recipe, action: actions.AddFix, clip: Clip) -> Fix:

@@ -51,11 +51,13 @@
     open(true);
   };
   const take = async (view) => {
-    state.number = view.number;
+    Object.assign(state, { number: view.number, rows: [], chosen: null, loading: true });
     const answer = await fetch(view.at, { cache: "no-store" });
-    if (!answer.ok || state.number !== found()?.number) return;
-    state.rows = (await answer.json()).map((row, place) => ({ ...row, place }));
-    Object.assign(state, { show: "all", severity: "all", mode: "row" });
+    if (!answer.ok) return;
+    const rows = await answer.json();
+    if (state.number !== view.number) return; // a newer one was opened since
+    state.rows = rows.map((row, place) => ({ ...row, place }));
+    Object.assign(state, { loading: false, show: "all", severity: "all", mode: "row" });
     const first = state.rows.find((row) => phase(row.place) === "open") ?? state.rows[0] ?? null;
     if (list) list.scrollTop = 0;
     choose(first);
@@ -110,7 +112,7 @@
     const from = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
     const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
     L.fill(list, rows.length ? h("div.finding-rows", { "data-key": "rows", style: `height:${rows.length * ROW}px`, role: "group", "aria-label": t("findings.title") },
-      rows.slice(from, to).map((row, i) => item(row, from + i, rows.length))) : h("p.hint", { "data-key": "no-rows" }, t(state.rows.length ? "findings.none_here" : "findings.none")));
+      rows.slice(from, to).map((row, i) => item(row, from + i, rows.length))) : state.loading ? null : h("p.hint", { "data-key": "no-rows" }, t(state.rows.length ? "findings.none_here" : "findings.none")));
   };
 
   const counted = (which) => (which === "all" ? state.rows.length : state.rows.filter((row) => phase(row.place) === which).length);
@@ -186,7 +188,7 @@
     const url = whole ? `${found().at}/whole/${frame}/${side}?w=${whole}` : `${found().at}/face/${row.place}/${frame}/${side}?s=240`;
     return h(`figure${frame === at ? ".now" : ""}${inside ? `.inside.${row.severity}` : ""}`, { "data-key": `${side}-${whole ? "whole" : frame}`, "data-side": side, "data-frame": frame,
       title: whole ? null : t("findings.go", { frame }), onclick: whole ? null : () => L.player.seek(frame) },
-    missing ? h("span.missing", {}, t("findings.not_there")) : h("img", { src: url, alt: `${t(`findings.${side}`)}, ${t("frame.number", { frame })}` }));
+    missing ? h("span.missing", {}, t("findings.not_there")) : h("img", { src: url, alt: `${t(`findings.${side}`)}, ${t("frame.number", { frame })}` }), whole ? h("figcaption", {}, t(`findings.${side}`)) : null);
   };
   const caption = (frame, at) => h(`span.frame-name${frame === at ? ".now" : ""}`, { "data-key": `name-${frame}` }, `${frame === at ? "" : `${frame > at ? "+" : "−"}${Math.abs(frame - at)} · `}${frame}`);
   const jumps = (row) => [["findings.first", row.first - 1], ["findings.worst", row.worst], ["findings.last", row.last + 1]]

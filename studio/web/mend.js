@@ -129,7 +129,7 @@
     const { frame } = state;
     L.player.pause();
     const body = h("div.face-editor", {}, h("p.hint", { role: "status" }, t("mend.loading")));
-    const dialog = L.dialogue(t(`fix.${kind}`), body);
+    const dialog = L.dialogue(t(`fix.${kind}`).replace("…", ""), body);
     dialog.classList.add("face-dialogue");
     dialog.id = "face-dialogue";
     const face = await load(frame).catch(() => null);

@@ -213,6 +213,22 @@ def test_a_strength_that_is_slid_is_one_step(tab: TabSession) -> None:
     assert tab.clip.recipe.fixes == ()
 
 
+def test_of_two_fixes_that_cannot_both_be_the_later_one_stays(tab: TabSession) -> None:
+    def left(*kinds: str) -> list[str]:
+        for kind in kinds:
+            more: dict[str, dict[str, Any]] = {
+                "strength": {"strength": 0.5}, "mask": {"png": png(64)}, "points": {"points": {"3": [0.1, 0]}}}
+            do(tab, do="fix", first=30, last=32, fix={"fix": kind, **more.get(kind, {})})
+        return [fix.fix for fix in tab.clip.recipe.fixes]
+
+    assert left("strength", "mask", "points") == ["strength", "mask", "points"]
+    assert left("hold") == ["points", "hold"]
+    assert left("original") == ["points", "original"]
+    assert left("mask", "neighbours") == ["points", "mask", "neighbours"]
+    do(tab, do="fix", first=30, last=31, fix={"fix": "hold"})
+    assert len(tab.clip.recipe.fixes) == 4, "another span"
+
+
 def png(side: int, value: int = 128) -> str:
     return base64.b64encode(cv2.imencode(".png", np.full((side, side), value, np.uint8))[1].tobytes()).decode()
 

@@ -43,7 +43,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "move_split": {"segment": 1, "frame": 1}, "preview_span": {"frame": 0}, "clip_output": {"settings": {}},
     "job": {"job": "0a", "wish": "cancel"}, "take_up": {"job": "0a"}, "accept": {"job": "0a", "start": 0, "stop": 1},
     "go_on": {"job": "0a"}, "findings": {"job": "0a"}, "ignore_finding": {"finding": "k"},
-    "fix": {"first": 0, "last": 1, "fix": {"fix": "hold"}}, "unfix": {"fix": 0}, "play_result": {"job": "0a"}, "dismiss": {"notice": 1},
+    "fix": {"first": 0, "last": 1, "fix": {"fix": "hold"}}, "unfix": {"fix": 0},
+    "play_result": {"job": "0a"}, "dismiss": {"notice": 1},
     **{name: {"effect": "e"} for name in ("remove_effect", "duplicate_effect", "reset_effect")},
 }
 VIEWERS = {"screen", "dismiss", "play_result", "cancel", "at", "estimate", "models"}
