@@ -126,7 +126,7 @@ def view(c: ClipSession) -> dict[str, Any] | None:
         "result": judged.after is not None, "same": judged.is_made_with(c.recipe),
         "span": [judged.version.sheet.first, judged.version.sheet.last],
         "unrendered": len(judged.new_fixes(c.recipe)) + sum(fix not in c.recipe.fixes for fix in judged.recipe.fixes),
-        "rendered": judged.rendered, "reused": judged.reused,
+        "rendered": judged.rendered, "reused": judged.reused, "mended": bool(judged.recipe.fixes),
     }
 
 

@@ -9,7 +9,7 @@
   const REST = 110; // milliseconds of rest before frames are fetched
   const STATES = { o: "open", f: "fixed", i: "ignored" };
   const SEVERITIES = ["high", "middle", "low"];
-  const state = { open: false, number: 0, rows: [], chosen: null, mode: "row", show: "all", severity: "all" };
+  const state = { open: false, number: 0, clip: null, rows: [], chosen: null, mode: "row", show: "all", severity: "all" };
   let panel = null;
   let list = null;
   let stage = null;
@@ -101,8 +101,8 @@
     if (at + ROW > list.scrollTop + list.clientHeight) list.scrollTop = at + ROW - list.clientHeight;
   };
   const thumb = (row, side) => h("img", { src: `${found().at}/thumb/${row.place}/${side}`, alt: t(`findings.${side}`), loading: "lazy", width: 52, height: 52 });
-  const item = (row, i, count) => h(`button.finding.${row.severity}.is-${phase(row.place)}`, { "data-key": `finding-${row.key}`, "data-finding": row.code, "data-state": phase(row.place),
-    "aria-pressed": String(row.key === state.chosen), "aria-posinset": i + 1, "aria-setsize": count, style: `top:${i * ROW}px`, onclick: () => choose(row) },
+  const item = (row, i) => h(`button.finding.${row.severity}.is-${phase(row.place)}`, { "data-key": `finding-${row.key}`, "data-finding": row.code, "data-state": phase(row.place),
+    "aria-pressed": String(row.key === state.chosen), style: `top:${i * ROW}px`, onclick: () => choose(row) },
   h("span.finding-pictures", {}, thumb(row, "before"), found().result ? thumb(row, "after") : null),
   h("span.finding-words", {}, h("span.finding-head", {}, h("b.figures", {}, L.clock(row.start, 2)), h("span", { class: `severity ${row.severity}` }, t(`severity.${row.severity}`)),
     phase(row.place) === "open" ? null : h("span.finding-state", {}, L.icon(phase(row.place) === "fixed" ? "check" : "eyeoff"), t(`findings.state.${phase(row.place)}`))),
@@ -112,7 +112,7 @@
     const from = Math.max(0, Math.floor(list.scrollTop / ROW) - SPARE);
     const to = Math.min(rows.length, Math.ceil((list.scrollTop + list.clientHeight) / ROW) + SPARE);
     L.fill(list, rows.length ? h("div.finding-rows", { "data-key": "rows", style: `height:${rows.length * ROW}px`, role: "group", "aria-label": t("findings.title") },
-      rows.slice(from, to).map((row, i) => item(row, from + i, rows.length))) : state.loading ? null : h("p.hint", { "data-key": "no-rows" }, t(state.rows.length ? "findings.none_here" : "findings.none")));
+      rows.slice(from, to).map((row, i) => item(row, from + i))) : state.loading ? null : h("p.hint", { "data-key": "no-rows" }, t(state.rows.length ? "findings.none_here" : "findings.none")));
   };
 
   const counted = (which) => (which === "all" ? state.rows.length : state.rows.filter((row) => phase(row.place) === which).length);
@@ -122,8 +122,8 @@
     h("select", { id: "finding-severity", "data-key": "finding-severity", "aria-label": t("findings.severity"), onchange: (event) => { state.severity = event.target.value; list.scrollTop = 0; draw(); } },
       ["all", ...SEVERITIES].map((one) => h("option", { value: one, selected: one === state.severity }, one === "all" ? t("findings.every_severity") : t(`severity.${one}`))))));
 
-  const rendered = (view) => (view.rendered === null || view.reused === null || !view.reused ? null :
-    h("p.hint", { "data-key": "rendered", id: "parts-rendered" }, t("findings.rendered", { n: view.rendered, total: view.rendered + view.reused })));
+  const rendered = (view) => (!view.mended || view.rendered === null ? null :
+    h("p.hint", { "data-key": "rendered", id: "parts-rendered" }, t(view.reused ? "findings.rendered" : "findings.rendered_all", { n: view.rendered, total: view.rendered + view.reused })));
   const remarks = (view) => [
     view.result ? null : h("p.remark", { "data-key": "no-result" }, L.icon("warning"), h("span", {}, t("findings.no_result"))),
     view.same ? null : h("p.remark.calm", { "data-key": "other-recipe" }, h("span", {}, t("findings.other_recipe")),
@@ -138,7 +138,7 @@
       h("span.figures", {}, at < 0 ? `– / ${rows.length}` : `${at + 1} / ${rows.length}`),
       h("button.button.quiet.small", { "data-key": "finding-next", id: "finding-next", title: `${t("findings.next")} · N`, "aria-label": t("findings.next"), onclick: () => L.nextFinding(1) }, L.icon("ahead"))) : null;
   };
-  const modes = () => (found() ? h("span.segments.wide", { role: "group", "data-key": "modes", "aria-label": t("findings.mode") }, ["row", "whole", "preview"].map((one) => h("button.segment", {
+  const modes = () => (state.rows.length ? h("span.segments.wide", { role: "group", "data-key": "modes", "aria-label": t("findings.mode") }, ["row", "whole", "preview"].map((one) => h("button.segment", {
     "data-key": `mode-${one}`, id: `mode-${one}`, "aria-pressed": String(state.mode === one), title: t(`findings.mode.${one}.help`), onclick: () => { state.mode = one; draw(); } }, t(`findings.mode.${one}`)))) : null);
 
   const about = (row) => h("div.finding-about", { "data-key": "about" },
@@ -256,8 +256,10 @@
   // Called with every view of the Clip screen.
   L.drawFound = (view) => {
     const news = view.found;
+    const other = state.clip !== (view.clip?.key ?? null);
+    state.clip = view.clip?.key ?? null;
+    if (other && !news) { Object.assign(state, { rows: [], number: 0, chosen: null }); open(false); return; } // its frames are not this clip's
     if (news && news.number !== state.number) { take(news); return; }
-    if (!news && state.open && !view.clip) { open(false); return; }
     if (!news) { state.rows = []; state.number = 0; state.chosen = null; }
     L.drawMend?.(view);
     draw();

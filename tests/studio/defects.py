@@ -9,8 +9,10 @@ import pytest
 from pipeline.engine import Control, Engine, Estimate
 from pipeline.findings.store import Versions
 from pipeline.jobs.worker import result_of
+from pipeline.pictures.preview import Encoded
 from pipeline.recipe import make_effects
 from pipeline.rendering import plan as plans
+from pipeline.rendering.desk import Drawn
 from pipeline.rendering.kept import KeptParts
 from pipeline.rendering.run import render_clip
 from studio.clip_reload import request_of
@@ -25,9 +27,9 @@ CODES = ["FINDING.MISSED", "FINDING.EXPOSURE"]
 
 
 def plant(patch: pytest.MonkeyPatch) -> None:
-    """Three parts, the first with a face that is not found, the second with one that is too bright."""
+    """Two parts, the first with a face that is not found, the second with one that is too bright."""
     patch.setattr(plans, "SHORTEST", 10)
-    patch.setattr(plans, "LONGEST", 16)
+    patch.setattr(plans, "LONGEST", 20)
     PLANTED.plant(patch)
 
 
@@ -42,16 +44,24 @@ def quick(engine: Engine) -> Engine:
     return engine
 
 
+def blind(engine: Engine, patch: pytest.MonkeyPatch) -> None:
+    """What the playhead's frame would become is drawn for nobody."""
+    patch.setattr(engine, "clip_preview", lambda *_args, **_more: (Encoded(b"", "image/jpeg"), Drawn(None, {})))  # type: ignore[arg-type]
+    patch.setattr(engine, "faces_at", lambda *_: ())
+
+
 def prepare(tab: TabSession, clip: Path) -> None:
     """The clip open, and Hopper on whoever is in it."""
-    do(tab, do="screen", to="clip")
-    do(tab, do="add_photo", at=str(HOPPER), name=HOPPER.name, how="machine", to=None)
-    name = tab.clip.recipe.sources[0].name
-    do(tab, do="consent", source=name)
-    do(tab, do="open", at=str(clip), name=clip.name, how="machine")
-    do(tab, do="trim", start=FIRST, stop=STOP)
-    tab.clip.put(tab.clip.recipe.with_effects(make_effects(CHAIN, tab.engine.registry)))
-    do(tab, do="choose_others", choice={"use": "source", "source": name})
+    with pytest.MonkeyPatch.context() as patch:
+        blind(tab.engine, patch)
+        do(tab, do="screen", to="clip")
+        do(tab, do="add_photo", at=str(HOPPER), name=HOPPER.name, how="machine", to=None)
+        name = tab.clip.recipe.sources[0].name
+        do(tab, do="consent", source=name)
+        do(tab, do="open", at=str(clip), name=clip.name, how="machine")
+        do(tab, do="trim", start=FIRST, stop=STOP)
+        tab.clip.put(tab.clip.recipe.with_effects(make_effects(CHAIN, tab.engine.registry)))
+        do(tab, do="choose_others", choice={"use": "source", "source": name})
 
 
 def finish(engine: Engine, machine: Machine, job: str) -> None:

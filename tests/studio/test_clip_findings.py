@@ -20,8 +20,6 @@ from PIL import Image
 from models.interfaces import FaceStack
 from pipeline.engine import Engine
 from pipeline.findings.judging import KINDS
-from pipeline.pictures.preview import Encoded
-from pipeline.rendering.desk import Drawn
 from studio import clip_findings, views
 from studio.access.roles import Visitor
 from studio.clip_finding_routes import make_finding_router
@@ -31,8 +29,9 @@ from studio.session import TabSession
 from studio.tabs import Tabs
 from studio.text import load_texts
 from studio.work import Worker
+from tests.door.making import write_clip
 from tests.studio.clips import codes, do
-from tests.studio.defects import CODES, FIRST, PLANTED, STOP, finish, plant, prepare, quick
+from tests.studio.defects import CODES, FIRST, PLANTED, STOP, blind, finish, plant, prepare, quick
 
 EDITOR = Visitor("a", "editor", "Ann", "link-a")
 
@@ -72,12 +71,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, stack: FaceStack, planted_c
 
 @pytest.fixture
 def tab(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[TabSession]:
-    """Looks at what was found; what the playhead's frame would become is drawn for nobody."""
-    def drawn(*_args: Any, **_more: Any) -> Any:
-        return Encoded(b"", "image/jpeg"), Drawn(None, {})  # type: ignore[arg-type]
-
-    monkeypatch.setattr(studio.engine, "clip_preview", drawn)
-    monkeypatch.setattr(studio.engine, "faces_at", lambda *_: ())
+    """Looks at what was found, without a preview."""
+    blind(studio.engine, monkeypatch)
     yield from looking(studio)
 
 
@@ -337,7 +332,7 @@ def test_rendered_again_it_is_gone_and_only_its_part_was_rendered(tab: TabSessio
     assert card(studio.machine.jobs.get(again), "tab")["findings"]["count"] == 1
     do(tab, do="findings", job=again)
     shown = found(tab)
-    assert (shown["rendered"], shown["reused"]) == (1, 2)
+    assert (shown["rendered"], shown["reused"], shown["mended"]) == (1, 1, True)
     assert shown["states"] == "i", "what was let be before is let be"
     assert shown["unrendered"] == 0
     assert shown["name"] == "holiday-likeness-2.mp4"
@@ -351,7 +346,8 @@ def test_a_guest_sees_findings_of_their_own_jobs_alone(studio: Studio) -> None:
     studio.tabs.close("guest", EDITOR)
 
 
-def test_a_new_clip_has_no_fixes_and_no_findings(tab: TabSession, clip: Path) -> None:
+def test_a_new_clip_has_no_fixes_and_no_findings(tab: TabSession, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "other.mp4", [np.full((64, 64, 3), 90, np.uint8)] * 3, sound=False)
     do(tab, do="fix", first=3, last=4, fix={"fix": "hold"})
     do(tab, do="open", at=str(clip), name=clip.name, how="machine")
     shown = views.clip(tab)
