@@ -45,7 +45,7 @@ async def enlarged(c: ClipSession, clip: Clip, asked: Asked) -> dict[str, Any]:
 
     Raises NoFace where there is no such face; what reading the clip raises.
     """
-    recipe = c.recipe
+    recipe = c.for_engine(c.recipe)
     bare = recipe.model_copy(update={"fixes": tuple(fix for fix in recipe.fixes if not (
         isinstance(fix, MovePoints) and _is_this(fix, clip, asked)))})
     sources = c.learned()

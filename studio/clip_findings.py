@@ -123,7 +123,7 @@ def view(c: ClipSession) -> dict[str, Any] | None:
         "job": judged.job, "name": judged.name, "number": judged.number,
         "at": f"findings/{c.id}/{short_of(judged.version.output)}",
         "states": "".join(_LETTERS[state] for state in states), "open": counts["open"],
-        "result": judged.after is not None, "same": judged.is_made_with(c.recipe),
+        "result": judged.after is not None, "same": judged.is_made_with(c.for_engine(c.recipe)),
         "span": [judged.version.sheet.first, judged.version.sheet.last],
         "unrendered": len(judged.new_fixes(c.recipe)) + sum(fix not in c.recipe.fixes for fix in judged.recipe.fixes),
         "rendered": judged.rendered, "reused": judged.reused, "mended": bool(judged.recipe.fixes),

@@ -154,8 +154,10 @@ def _meets(fix: Fix, first: int, last: int, finding: Finding) -> bool:
 
 
 def _decides(recipe: Recipe) -> str:
-    return recipe.model_copy(update={"sources": tuple(
-        source.model_copy(update={"photos": tuple(photo.model_copy(update={"path": None}) for photo in source.photos)})
-        for source in recipe.sources if any(getattr(choice, "source", None) == source.name
-                                            for choice in (*recipe.cast.values(), recipe.everyone)))}).model_dump_json(
-        exclude={"made_with", "target", "fixes", "accepted", "output", "trim"})
+    """Files count by their content, wherever they lie; of sources those that somebody gets."""
+    used = {getattr(choice, "source", None) for choice in (*recipe.cast.values(), recipe.everyone)}
+    sources = [[source.name, [[photo.id, photo.face] for photo in source.photos]] for source in recipe.sources
+               if source.name in used]
+    rest = recipe.model_dump_json(exclude={"made_with", "target", "sources", "fixes", "accepted", "output", "trim",
+                                           "backdrop"})
+    return f"{sources} {recipe.backdrop.id if recipe.backdrop else None} {rest}"

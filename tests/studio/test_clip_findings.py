@@ -6,7 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,8 @@ def test_a_card_says_how_many_findings_there_are_and_to_whom_it_may(studio: Stud
     assert counts["count"] == len(CODES) == counts["high"] + counts["middle"] + counts["low"]
     assert counts["high"] >= 1
     assert card(job, "tab", EDITOR)["findings"] is None
-    assert clip_findings.found_in(studio.machine.jobs.get(studio.job)) == counts
+    assert card(replace(job, submitter=EDITOR.link), "tab", EDITOR)["findings"] == counts, "Ann's own"
+    assert clip_findings.found_in(replace(job, state="running")) is None
 
 
 def test_a_finding_is_listed_with_its_time_and_the_clip_is_opened_at_it(tab: TabSession, studio: Studio) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.findings.finding import Finding
 from pipeline.jobs.job import Job, JobError, JobNote
 from pipeline.jobs.store import JobStore
 from pipeline.jobs.worker import WRITE, Desk, _settle, fault_of, result_of
@@ -55,6 +57,16 @@ def test_a_result_names_whom_each_remark_is_about(store: JobStore, job: Job) -> 
                             JobNote("P.P", "Person.", {"m": 2, "person": 2}))
     assert result.data == {"container": "mp4", "codec": "h264", "frames": 60, "rendered": 2, "reused": 1, "copied": 0,
                            "changed": 40}
+
+
+def test_a_result_says_how_much_was_found_in_it_and_where_that_is_kept() -> None:
+    found = tuple(Finding("FINDING.JUMP", severity, 1, 2, 1, 0.1, 0.2, 0, 1, "It jumps.")
+                  for severity in ("low", "high", "low"))
+    written = ClipWritten(Path("/out/a.mp4"), 123, "mp4", "h264", 60, findings=found, version="sha256:1")
+    assert result_of(written).data["findings"] == {"high": 1, "middle": 0, "low": 2}
+    assert result_of(written).data["version"] == "sha256:1"
+    assert result_of(replace(written, findings=())).data["findings"] == {"high": 0, "middle": 0, "low": 0}
+    assert "findings" not in result_of(replace(written, version=None)).data, "nobody looked"
 
 
 class FullFor(JobStore):
