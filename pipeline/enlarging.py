@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import cv2
@@ -30,15 +29,6 @@ def scale_of(processor: Processor, params: object, width: int, height: int) -> S
                              subject=processor.spec.name, code="PROCESSOR.TOO_LARGE",
                              remedy="Choose a smaller size, or a smaller picture.")
     return made.width / width, made.height / height
-
-
-def check_steady(steps: Sequence[tuple[Processor, object]], width: int, height: int) -> None:
-    """Raises ProcessorError PROCESSOR.NEEDS_PICTURE where an effect would change the size of a clip."""
-    for processor, params in steps:
-        if processor.spec.role == "frame" and scale_of(processor, params, width, height) != SAME:
-            raise ProcessorError(f"{processor.spec.title} makes pictures larger, and clips keep their size.",
-                                 subject=processor.spec.name, code="PROCESSOR.NEEDS_PICTURE",
-                                 remedy="Set its size to 1, which makes the clip clearer only.")
 
 
 def enlarged_points(points: Points, scale: Scale) -> Points:

@@ -43,7 +43,7 @@ class Sketch(Protocol[C_co]):
         ...
 
     def enlarge(self, pixels: Pixels) -> None:
-        """Replaces the whole frame by one of another size. Of a clip's frames this is not asked for."""
+        """Replaces the whole frame by one of another size."""
         ...
 
 

@@ -302,7 +302,7 @@ async def _estimate(c: ClipSession, output: str | None) -> Steps:
         c.estimate, c.estimate_for = None, None
         yield MOVING
         return
-    asked = f"{_pace_of(recipe)} {output}"
+    asked = f"{_pace_of(recipe)} {c.factor} {output}"
     if c.estimate_for == asked:
         return
     c.estimate_for = asked

@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from models.errors import LikenessError
 from pipeline.clips.proxies import ProxyState
 from pipeline.engine import Clip, Estimate, FaceThere, PersonFound, changes_anything
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Anonymise, DrawnBox, Effect, Looking, Output, Recipe, Span, UseSource, input_of
+from pipeline.rendering.larger import factor_of
 from processors.batches import Remark
 from studio import actions, clip_fixes, segments
 from studio.clip_times import edge_at, frame_at, length_of, time_of
@@ -139,6 +141,15 @@ class ClipSession(Project):
             return None  # a source of its own is not learned yet
         sources = tuple(s for s in recipe.sources if s.name in used)
         return recipe.model_copy(update={"sources": sources}).model_dump_json(exclude={"output", "trim", "accepted"})
+
+    @property
+    def factor(self) -> Fraction:
+        """How many times as large the effects make the clip; 1 where they cannot, which is said where it is drawn."""
+        clip = self.clip
+        try:
+            return Fraction(1) if clip is None else factor_of(self.recipe, self.engine.registry, clip)
+        except LikenessError:
+            return Fraction(1)
 
     @property
     def unsaved(self) -> bool:

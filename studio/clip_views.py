@@ -141,9 +141,10 @@ def _output(c: ClipSession, clip: Clip) -> View:
         "containers": [{"name": row.name, "title": row.title, "codecs": list(row.codecs)} for row in rows.values()],
         "codecs": {name: row.title for name, row in codecs().items()},
         "sound": bool(clip.sounds()), "hdr": clip.colour.transfer != "sdr",
-        "interlaced": clip.fields != "progressive", "height": clip.height, "rate": round(float(clip.rate), 3),
+        "interlaced": clip.fields != "progressive", "height": round(clip.height * c.factor),
+        "larger": c.factor != 1, "rate": round(float(clip.rate), 3),
         "crf": {name: row.crf for name, row in codecs().items()},
-        "can_copy": may_copy(clip, c.recipe.output.clip.container or own, c.recipe.output.clip),
+        "can_copy": may_copy(clip, c.recipe.output.clip.container or own, c.recipe.output.clip, c.factor),
     }
 
 

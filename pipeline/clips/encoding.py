@@ -30,6 +30,11 @@ UNSAID = 2
 _LOOKED_AT = 50
 """Times that are looked at to say whether a container rounds them."""
 
+LARGEST = 35_651_584
+"""Samples of the largest picture that any level of H.264 (6.2: 139,264 macroblocks, ITU-T H.264 table A-1), H.265 (6.2:
+MaxLumaPs, ITU-T H.265 table A.8), VP9 and AV1 (6.x: MaxPicSize) allows: 8192 x 4352."""
+_LEVELLED = ("h264", "h265", "vp9", "av1")
+
 _GIF_FASTEST = 50
 """Browsers show GIF frames of less than 2/100 s for 10/100 s (WebKit's and Blink's rule since 2008)."""
 
@@ -86,18 +91,22 @@ class Encoding:
 
 
 def resolve(clip: Clip, output: Path | Container, settings: ClipOutput,
-            hardware: Hardware | None = None) -> Encoding:
-    """Settles how a clip is written. What nobody says follows the clip.
+            hardware: Hardware | None = None, factor: Fraction = Fraction(1)) -> Encoding:
+    """Settles how a clip is written. What nobody says follows the clip, or what effects make of its size. factor: how
+    many times as wide and as high that is.
 
     output: the file's name (its ending says the container, a picture's ending or a folder's name with
     `settings.container = "sequence"` a sequence), or the container. hardware: what this machine's cards can, asked only
-    where settings.encoder names one. Raises OutputError `OUTPUT.CONTAINER`, `OUTPUT.CODEC`, `OUTPUT.ALPHA`.
+    where settings.encoder names one. Raises OutputError `OUTPUT.CONTAINER`, `OUTPUT.CODEC`, `OUTPUT.ALPHA`,
+    `OUTPUT.TOO_LARGE`.
     """
     container = container_of(clip, output, settings)
     codec, notes = _codec(clip, container, output, settings)
     _check_rate(clip, container, settings)
     upright = clip.turn != 0 and not container.turns
-    width, height, sar = _size(clip, settings, upright)
+    width, height, sar = _size(clip, settings, upright, factor)
+    if factor != 1:
+        _check_size(clip, codec, width, height)
     pix_fmt, more = _pixels(clip, codec, settings, (width, height), turned=upright and clip.turn % 2 == 1)
     fps = _fps(clip, container, settings)
     sdr = _becomes_sdr(clip, codec, settings)
@@ -185,16 +194,24 @@ def _check_rate(clip: Clip, container: ContainerRow, settings: ClipOutput) -> No
                           remedy="Write MP4, MOV, MKV or WebM, or choose a number of frames a second.")
 
 
-def _size(clip: Clip, settings: ClipOutput, upright: bool) -> tuple[int, int, Fraction]:
+def _size(clip: Clip, settings: ClipOutput, upright: bool, factor: Fraction) -> tuple[int, int, Fraction]:
     """(width, height, sample aspect ratio) of the pictures as coded. Scaled sizes are even, which all codecs take."""
     width, height = clip.stored
     sar = clip.sar or Fraction(1)
     if upright and clip.turn % 2:
         width, height, sar = height, width, 1 / sar
-    if settings.height and settings.height != clip.height:
+    if settings.height:
         factor = Fraction(settings.height, clip.height)
+    if factor != 1:
         width, height = _even(width * factor), _even(height * factor)
     return width, height, sar
+
+
+def _check_size(clip: Clip, codec: CodecRow, width: int, height: int) -> None:
+    if codec.name in _LEVELLED and width * height > LARGEST:
+        raise OutputError(f"{clip.name} would become {width} × {height}, and {codec.title} holds nothing larger than "
+                          "8192 × 4352.", subject=clip.name, code="OUTPUT.TOO_LARGE",
+                          remedy="Choose a smaller size in the effect that enlarges it, or a height for the output.")
 
 
 def _even(length: Fraction) -> int:
@@ -324,13 +341,14 @@ def alike(clip: Clip, encoding: Encoding) -> bool:
             and not (encoding.upright or encoding.sdr or encoding.deinterlace))
 
 
-def may_copy(clip: Clip, container: str, settings: ClipOutput) -> bool:
+def may_copy(clip: Clip, container: str, settings: ClipOutput, factor: Fraction) -> bool:
     """Whether what no effect touches could be copied with these settings; what they say of `smart` does not matter. No
-    card is tried for it."""
+    card is tried for it. factor: as in `resolve`."""
     if clip.groups is None or settings.encoder in hardware_rows():
         return False
     try:
-        return resolve(clip, container, settings.model_copy(update={"smart": True})).smart  # type: ignore[arg-type]
+        wanted = settings.model_copy(update={"smart": True})
+        return resolve(clip, container, wanted, factor=factor).smart  # type: ignore[arg-type]
     except OutputError:  # said where it is to be written
         return False
 

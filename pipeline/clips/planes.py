@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +23,7 @@ from PIL import Image
 from models.arrays import Mask, Pixels
 from pipeline.clips.clip import Clip
 from pipeline.clips.colour import from_bgr, from_working, samples_of, shown_curve, to_bgr, to_working
+from pipeline.clips.filters import converted
 from pipeline.clips.layout import Layout, copy_of, editable, layout_of, plane
 from pipeline.clips.view import View, view_of
 from processors.batches import Rect
@@ -212,8 +213,18 @@ class ClipDraft:
         self._own = False
 
     def enlarge(self, pixels: Pixels) -> None:
-        """See `pipeline.frame.Sketch`: refused before a clip is rendered."""
-        raise AssertionError("a clip's frames keep their size")
+        """The frame in the size of `pixels`, (h, w, 3) working colour of the upright picture: its planes are enlarged
+        plainly (transparency, and what no colour can say, stay as they are), and then shows these."""
+        frame, clip = self.frame, self.frame.clip
+        height, width = pixels.shape[:2]
+        across, down = (height / clip.height, width / clip.width)[::1 if clip.turn % 2 else -1]
+        stored = (round(clip.stored[0] * across), round(clip.stored[1] * down))
+        name = frame.av_frame.format.name
+        made = converted(frame.av_frame, clip.colour, clip.colour, name, stored)
+        self.frame = ClipFrame(made if made is not frame.av_frame else copy_of(made),
+                               replace(clip, width=width, height=height, stored=stored), frame.index, frame.ticks)
+        self._own = True
+        self.write(Rect(0, 0, width, height), pixels, np.ones((height, width), np.float32))
 
     def write(self, rect: Rect, pixels: Pixels, mask: Mask) -> None:
         """Replaces the rectangle's colours where mask > 0. Parts over the edge are dropped.

@@ -27,6 +27,7 @@ from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Perso
 from pipeline.rendering.analysing import busy_for
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
+from pipeline.rendering.larger import factor_of
 from pipeline.rendering.part import SCAN_SECONDS, Drawer, Tally, Work, render_part
 from pipeline.rendering.plan import PlannedPart, length_of, make_plan, ticks_of
 from pipeline.rendering.request import ClipRequest
@@ -171,7 +172,8 @@ class Desk:
     def _drawer(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], frame: ClipFrame, tally: Tally,
                 check: Callable[[], None]) -> Drawer:
         """For this one frame."""
-        work = replace(self._work(recipe, clip, sources, Path("preview.mp4"), _for_pages(clip), check), lone=True)
+        how = _for_pages(clip, self._factor(recipe, clip))
+        work = replace(self._work(recipe, clip, sources, Path("preview.mp4"), how, check), lone=True)
         effects = effects_at(recipe, clip, frame.ticks)
         part = PlannedPart(1, frame.ticks, frame.ticks + 1, frame.index, 1, effects, True, "")
         return Drawer(work, part, tally, check)
@@ -181,17 +183,21 @@ class Desk:
         engine = self._engine
         admission = engine.admit(recipe)
         casting = Casting(recipe, {name: engine.source_faces(source) for name, source in sources.items()})
-        return Work(clip, resolve(clip, output, how), casting, engine.registry, engine.faces_for(recipe.people),
+        encoding = resolve(clip, output, how, factor=self._factor(recipe, clip))
+        return Work(clip, encoding, casting, engine.registry, engine.faces_for(recipe.people),
                     self.drawn_faces(recipe, clip, check), admission=admission, models=engine.models,
                     guard=engine.guard if admission.looked_at else None, backdrop=engine.backdrop(recipe),
                     known=engine.decided(recipe, clip))
+
+    def _factor(self, recipe: Recipe, clip: Clip) -> Fraction:
+        return factor_of(recipe, self._engine.registry, clip)
 
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:
         """A few rendered seconds as an MP4 for the page, with sound. Doubtful spans do not hold it: it is looked at."""
         stop = min(start + seconds, clip.duration)
         asked = recipe.model_copy(update={"trim": Span(start=str(start), stop=str(stop)), "accepted": (Span(),),
-                                          "output": Output(clip=_for_pages(clip))})
+                                          "output": Output(clip=_for_pages(clip, self._factor(recipe, clip)))})
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"preview-{time.monotonic_ns():x}.mp4"
         began = time.monotonic()
@@ -204,7 +210,7 @@ class Desk:
     def estimate(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], output: Path,
                  check: Callable[[], None]) -> Estimate:
         """Frames × measured time: a few frames are rendered where that is not known yet."""
-        encoding = resolve(clip, output, recipe.output.clip)
+        encoding = resolve(clip, output, recipe.output.clip, factor=self._factor(recipe, clip))
         engine = self._engine
         plan = make_plan(recipe, clip, encoding,
                          busy=busy_for(engine.decided(recipe, clip), recipe, engine.admit(recipe)))
@@ -261,10 +267,10 @@ def _key(recipe: Recipe, clip: Clip, touched: bool) -> tuple[str, str, bool]:
     return clip.id, recipe.model_dump_json(include={"segments", "cast", "everyone", "covers", "output"}), touched
 
 
-def _for_pages(clip: Clip) -> ClipOutput:
-    """Small, quick, and what every browser plays."""
+def _for_pages(clip: Clip, factor: Fraction) -> ClipOutput:
+    """Small, quick, and what every browser plays. factor: how many times as large the effects make it."""
     return ClipOutput(codec="h264", crf=20, speed="veryfast", sdr=clip.colour.transfer != "sdr",
-                      height=PREVIEW_HEIGHT if clip.height > PREVIEW_HEIGHT else None)
+                      height=PREVIEW_HEIGHT if clip.height * factor > PREVIEW_HEIGHT else None)
 
 
 def index_at(clip: Clip, seconds: Fraction) -> int:

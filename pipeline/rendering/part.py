@@ -28,14 +28,15 @@ from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged, read_frames
 from pipeline.clips.retime import Retiming, retimed
 from pipeline.clips.sound import HeardSpan
-from pipeline.enlarging import check_steady
+from pipeline.enlarging import enlarged_face
 from pipeline.findings.scoring import Scored, Scorer
 from pipeline.gate import Guard
-from pipeline.recipe import AnonymiseStyle, Effect
+from pipeline.recipe import AnonymiseStyle
 from pipeline.rendering.casting import Casting, cover_steps
 from pipeline.rendering.doubts import Doubt
 from pipeline.rendering.fixing import NAME as RETOUCH
 from pipeline.rendering.fixing import Fixing, placed
+from pipeline.rendering.larger import halves
 from pipeline.rendering.ledger import DonePart, in_words, scores_of
 from pipeline.rendering.plan import PlannedPart, ticks_of
 from pipeline.rendering.stages import Behind, ahead, depth_for
@@ -200,12 +201,12 @@ class Drawer:
         self._fixing = Fixing(placed(work.casting.recipe.fixes, work.clip, lambda at: ticks_of(work.clip, at)),
                               part.first, part.first + part.frames - 1)
         self.scan = scan = _scan(work, part, check) if work.casting.hides else None
-        self._steps = make_steps(part.effects, work.registry, work.admission, supplies_of(work.clip, work.backdrop))
-        check_steady([(step.processor, step.params) for step in self._steps], work.clip.width,
-                     work.clip.height)
+        steps = make_steps(part.effects, work.registry, work.admission, supplies_of(work.clip, work.backdrop))
+        # Faces, fixes and scores are in the clip's own pixels: what makes the frame larger, and all behind it, is last.
+        self._steps, self._larger = halves(steps, work.clip)
         self._covers = {style: cover_steps(style, work.registry) for style in ("blur", "pixelate", "solid")} \
             if scan is not None else {}
-        self._chained = self._follows(part.effects)
+        self._chained = bool(steps) and (self._casting.changes(part.effects) or any(s.role == "frame" for s in steps))
         last = part.first + part.frames - 1
         self._known = work.known if work.known is not None and work.known.known.holds(part.first, last) else None
         self._memories: dict[int, dict[str, Any]] = {}
@@ -220,16 +221,16 @@ class Drawer:
         self._seed = zlib.crc32(work.clip.id.encode())
         self._kept: dict[str, Any] = {}
         self._ctx = Context(cancelled=lambda: _asked(check), moving=True, models=work.models, kept=self._kept)
-        self._cuts = CutTest() if any(step.needs.state == "shot" for step in self._steps) else None
-        gated = self._chained and any(is_gated(step) for step in self._steps)
+        self._cuts = CutTest() if any(step.needs.state == "shot" for step in steps) else None
+        gated = self._chained and any(is_gated(step) for step in steps)
         if gated and work.guard is None:
             raise AssertionError("effects behind the gate were admitted without a guard")
         self._watch = Watch(work.clip, work.guard) if gated and work.guard is not None else None
         held = self._fixing.begins
-        self._settling = max((WARM_UP, *(step.needs.pre_roll for step in self._steps)))
+        self._settling = max((WARM_UP, *(step.needs.pre_roll for step in steps)))
         self._warm_from = (part.first if held is None else min(part.first, held)) - self._settling
         self._first = part.first
-        self._hears = max((step.needs.sound for step in self._steps), default=0.0)
+        self._hears = max((step.needs.sound for step in steps), default=0.0)
         self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
         self._clip, self._backdrop = work.clip, work.backdrop
         self.scorer = Scorer(work.stack, work.scores) if work.scores is not None and self._chained else None
@@ -239,9 +240,6 @@ class Drawer:
         work = self._work
         return Follower(work.stack, people=work.casting.recipe.people, search=work.search, rate=work.clip.rate,
                         embed=work.casting.knows, lone=work.lone)
-
-    def _follows(self, effects: tuple[Effect, ...]) -> bool:
-        return bool(self._steps) and (self._casting.changes(effects) or any(s.role == "frame" for s in self._steps))
 
     @property
     def pre_roll(self) -> int:
@@ -257,6 +255,8 @@ class Drawer:
         if frame.index >= self._warm_from:  # for what processors remember of a face; the picture is thrown away
             done = self._made(frame, faces)
             self._score(frame, done.frame, faces, done.regions, keep=False)
+            if any(step.needs.state != "none" for step in self._larger):
+                self._enlarged(done, faces)
 
     def recall(self, frame_at: Callable[[int], ClipFrame]) -> None:
         """For a frame that is drawn by itself: draws those whose look is held in it, and nothing between. frame_at:
@@ -285,6 +285,19 @@ class Drawer:
         done = replace(done, frame=laid, regions=(*done.regions, *regions))
         self._fixing.remember(frame, done.frame, [job.face for job in drawn], done.regions)
         return done
+
+    def _enlarged(self, done: Done[ClipFrame], faces: tuple[FollowedFace, ...]) -> Done[ClipFrame]:
+        """The rest of the chain, from the effect on that makes the frame larger; faces are as `done.frame` has them."""
+        if not self._larger:
+            return done
+        everyone = [followed.face for followed in faces]
+        index = done.frame.index
+        jobs = [job for job in self._casting.jobs(everyone)
+                if not self._fixing or not self._fixing.leaves(index, job.face)]
+        more = run_chain(done.frame, jobs, self._larger, self._at(done.frame), self._seed, everyone)
+        remarks = {number: (*done.remarks.get(number, ()), *more.remarks.get(number, ()))
+                   for number in (*done.remarks, *more.remarks)}
+        return Done(more.frame, (*done.regions, *more.regions), remarks, (*done.ran, *more.ran), more.scale)
 
     def _score(self, frame: ClipFrame, drawn: ClipFrame, faces: tuple[FollowedFace, ...],
                regions: tuple[Region, ...], *, keep: bool = True) -> None:
@@ -373,15 +386,17 @@ class Drawer:
         for followed in faces:
             self._tally.remark(followed.face.number, followed.remarks)
         done = self._made(frame, faces)
-        self._count(done, self._casting.jobs(everyone))
         self._score(frame, done.frame, faces, done.regions)
+        done = self._enlarged(done, faces)
+        self._count(done, self._casting.jobs(everyone))
         return done.frame, bool(done.regions)
 
     def _cover(self, frame: ClipFrame, covers: tuple[Cover, ...]) -> tuple[ClipFrame, bool]:
         by_style: dict[AnonymiseStyle, list[FaceJob]] = {}
+        scale = frame.width / self._clip.width, frame.height / self._clip.height
         for cover in covers:
             style = cover.style or self._casting.style_for(cover.face.number)
-            by_style.setdefault(style, []).append(FaceJob(cover.face))
+            by_style.setdefault(style, []).append(FaceJob(enlarged_face(cover.face, scale)))
         touched = False
         for style, jobs in by_style.items():
             done = self._run(frame, jobs, self._covers[style], [])

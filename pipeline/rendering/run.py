@@ -40,6 +40,7 @@ from pipeline.rendering.control import ClipProgress, Control, PartState, Stage
 from pipeline.rendering.doubts import Doubt, Doubtful
 from pipeline.rendering.fixing import placed
 from pipeline.rendering.kept import KeptParts
+from pipeline.rendering.larger import factor_of
 from pipeline.rendering.ledger import DonePart, Ledger
 from pipeline.rendering.meter import Meter
 from pipeline.rendering.part import Work, render_part, supplies_of
@@ -74,7 +75,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     clip = clip or engine.open_clip(_target_of(recipe))
     recipe = _with_people(engine, recipe, clip, control)
     check_output(output, request.overwrite, [clip.path])
-    encoding = resolve(clip, output, recipe.output.clip)
+    encoding = resolve(clip, output, recipe.output.clip, factor=factor_of(recipe, engine.registry, clip))
     admission, faces = engine.admit(recipe), engine.faces_for(recipe.people)
     backdrop = engine.backdrop(recipe)
     make_steps(effects_of(recipe), engine.registry, admission, supplies_of(clip, backdrop))

@@ -34,7 +34,7 @@ class Upscale(Processor):
         ] = Choice("real_esrgan_x4", help="Which network: each makes a picture so many times as large.")
         size: Literal["1", "2", "4", "8"] = Choice("2", help="How many times as wide and as high the picture becomes: "
                                                              "what the network makes is brought to this. 1 makes it "
-                                                             "clearer only, which is what clips can have.")
+                                                             "clearer only.")
         blend: float = Slider(1.0, ge=0, le=1, help="How much of the network's picture is laid over a plain "
                                                     "enlargement.")
 

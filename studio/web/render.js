@@ -45,7 +45,7 @@
         (value) => set(view, { codec: value || null, crf: null })),
       usual === null || usual === undefined ? null : field("output-quality", t("output.quality"), QUALITY.map(([step, words]) => [step ? Math.max(0, usual + step) : "", t(words)]), now.crf,
         (value) => set(view, { crf: value === "" ? null : Number(value), codec: now.codec ?? (value === "" ? null : codec) })),
-      field("output-height", t("output.height"), [["", t("output.as_clip_plain", { value: output.height })], ...HEIGHTS.filter((one) => one < output.height).map((one) => [one, t("output.lines", { n: one })])], now.height,
+      field("output-height", t("output.height"), [["", output.larger ? t("output.as_effects", { value: output.height }) : t("output.as_clip_plain", { value: output.height })], ...HEIGHTS.filter((one) => one < output.height).map((one) => [one, t("output.lines", { n: one })])], now.height,
         (value) => set(view, { height: value ? Number(value) : null })),
       field("output-fps", t("output.fps"), [["", t("output.as_clip_plain", { value: Number(output.rate.toFixed(2)) })], ...RATES.map((one) => [one, one])], now.fps,
         (value) => set(view, { fps: value || null }), t("output.fps.help")),

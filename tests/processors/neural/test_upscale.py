@@ -15,9 +15,9 @@ from models.face import Face
 from models.families import upscalers
 from models.twins import Graph
 from pipeline.analysis import Analysis, FaceReport
-from pipeline.chain import Admission, FaceJob, make_steps
+from pipeline.chain import Admission, FaceJob
 from pipeline.engine import Engine
-from pipeline.enlarging import check_steady, enlarged_face
+from pipeline.enlarging import enlarged_face
 from pipeline.frame import Frame
 from pipeline.recipe import Anonymise, Recipe, Segment, make_effects
 from processors.frames import upscale
@@ -103,17 +103,6 @@ def test_a_picture_that_would_be_too_large_is_refused_before_the_network_runs() 
     with pytest.raises(ProcessorError, match=r"PROCESSOR\.TOO_LARGE"):
         run(frame, [], models, ("upscale",), upscale={"size": "4"})
     assert models.manager.counts() == ()
-
-
-def test_clips_keep_their_size() -> None:
-    def steps(size: str) -> list[tuple[object, object]]:
-        effects = make_effects(["upscale"], REGISTRY, {"upscale": {"size": size}})
-        made = make_steps(effects, REGISTRY, Admission(frozenset({SLOTS[4]})))
-        return [(step.processor, step.params) for step in made]
-
-    check_steady(steps("1"), 640, 360)  # type: ignore[arg-type]
-    with pytest.raises(ProcessorError, match=r"PROCESSOR\.NEEDS_PICTURE"):
-        check_steady(steps("2"), 640, 360)  # type: ignore[arg-type]
 
 
 class Placed(Engine):
