@@ -63,12 +63,15 @@ async def perform(tab: TabSession, data: object) -> Steps:
         about = await _go_where_it_belongs(tab, action)
         if not isinstance(action, _QUIET):
             about.calm(place)
+            if isinstance(action, actions.Undo | actions.Redo):
+                about.calm("chain")  # what was wrong with it may be undone; else it is said again
         steps = clip_perform.steps(tab.clip, action) if about is tab.clip else _steps(tab, action)
         async for step in steps:
             yield step
     except LikenessError as error:
         about.job = None
         if error.code != "CANCELLED.USER":
+            place = "chain" if error.code in _ABOUT_EFFECTS else place
             about.tell(error, place, beside=isinstance(action, actions.LoadRecipe))  # what is missing was told
         yield EVERYTHING
     except Exception as error:  # a fault of the program: said on the screen, and in full on the terminal
@@ -79,6 +82,8 @@ async def perform(tab: TabSession, data: object) -> Steps:
         yield EVERYTHING
 
 
+_ABOUT_EFFECTS = frozenset({"RECIPE.NO_BACKDROP"})
+"""Told where it is mended, whatever was asked for when a preview ran into it."""
 _QUIET = (actions.At, actions.Screen, actions.Estimates)
 """What pages ask by themselves: no answer to what was said before."""
 

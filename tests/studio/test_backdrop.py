@@ -72,6 +72,10 @@ def test_a_missing_backdrop_is_told_and_a_chosen_one_is_shown_changed_removed_an
     do(tab, do="remove_backdrop")
     assert card(tab) == (True, None)
     assert "RECIPE.NO_BACKDROP" in codes(tab)
+    do(tab, do="undo")
+    assert codes(tab) == [], "what was wrong is undone"
+    do(tab, do="redo")
+    assert codes(tab) == ["RECIPE.NO_BACKDROP"]
     do(tab, do="set", effect="frame", name="behind", value="colour")
     assert card(tab) == (False, None)
     assert codes(tab) == []
