@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.errors import LikenessError
+
+if TYPE_CHECKING:
+    from pipeline.clips.clip import Clip
+    from pipeline.tracking.covering import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +35,16 @@ class Doubtful(LikenessError):
             remedy="Look at these spans; then accept each with --accept START-STOP, or draw a box over what was missed "
                    "with --cover, and go on with --resume. The finished parts are kept.")
         self.doubts = doubts
+
+
+def doubts_of(clip: Clip, scan: Scan | None) -> tuple[Doubt, ...]:
+    """What a scan was not sure of, in seconds."""
+    first, last = int(clip.pts[0]), len(clip.pts) - 1
+
+    def seconds(index: int) -> float:
+        """When a frame begins; of those behind the last, a tick behind it."""
+        ticks = int(clip.pts[min(index, last)]) + (index > last)
+        return round(float((ticks - first) * clip.time_base), 3)
+
+    return tuple(Doubt(doubt.code, seconds(min(doubt.first, last)), seconds(min(doubt.last, last) + 1), doubt.words)
+                 for doubt in (scan.doubts if scan is not None else ()))

@@ -33,7 +33,7 @@ from pipeline.findings.scoring import Scored, Scorer
 from pipeline.gate import Guard
 from pipeline.recipe import AnonymiseStyle
 from pipeline.rendering.casting import Casting, cover_steps
-from pipeline.rendering.doubts import Doubt
+from pipeline.rendering.doubts import doubts_of
 from pipeline.rendering.fixing import NAME as RETOUCH
 from pipeline.rendering.fixing import Fixing, placed
 from pipeline.rendering.larger import halves
@@ -146,7 +146,7 @@ def render_part(work: Work, part: PlannedPart, path: Path, *, check: Callable[[]
             draw.scorer.sheet().write(path.with_name(scores_of(path.name)))
     return DonePart(part.key, path.name, tally.frames, time.monotonic() - began, tally.changed, dict(tally.people),
                     {number: tuple(found.values()) for number, found in tally.remarks.items()},
-                    _doubts(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged,
+                    doubts_of(work.clip, draw.scan if draw else None), tuple(tally.ran), damaged,
                     empty=not writer.frames, scored=scored)
 
 
@@ -486,17 +486,3 @@ def _scan(work: Work, part: PlannedPart, check: Callable[[], None]) -> Scan:
     return scan_part(looked(), work.stack, people=casting.recipe.people, search=work.search, rate=work.clip.rate,
                      keep=keep if casting.hides_people else None, drawn=work.drawn, first=part.first,
                      last=part.first + part.frames - 1)
-
-
-def _doubts(clip: Clip, scan: Scan | None) -> tuple[Doubt, ...]:
-    if scan is None:
-        return ()
-    durations = np.append(np.diff(clip.pts), 1)
-    first = int(clip.pts[0])
-
-    def seconds(index: int, *, end: bool) -> float:
-        place = min(index, len(clip.pts) - 1)
-        return float((int(clip.pts[place]) - first + (int(durations[place]) if end else 0)) * clip.time_base)
-
-    return tuple(Doubt(doubt.code, round(seconds(doubt.first, end=False), 3), round(seconds(doubt.last, end=True), 3),
-                       doubt.words) for doubt in scan.doubts)
