@@ -31,7 +31,7 @@ EDITOR, VIEWER = Visitor("a", "editor", "Ann", "link-a"), Visitor("b", "viewer",
 OTHER = Visitor("c", "editor", "Cleo", "link-c")
 
 EXAMPLES: dict[str, dict[str, Any]] = {
-    "open": {"at": "/x"}, "add_photo": {"at": "/x"}, "load_recipe": {"at": "/x"},
+    "open": {"at": "/x"}, "add_photo": {"at": "/x"}, "load_recipe": {"at": "/x"}, "choose_backdrop": {"at": "/x"},
     "remove_photo": {"source": "s", "photo": "p"}, "pick_face": {"source": "s", "photo": "p"},
     "rename_source": {"source": "s", "name": "t"}, "remove_source": {"source": "s"}, "consent": {"source": "s"},
     "choose": {"person": 1, "choice": {"use": "keep"}}, "choose_others": {"choice": {"use": "keep"}},
