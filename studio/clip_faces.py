@@ -7,24 +7,19 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
-from models.arrays import Pixels
 from models.errors import NoFace
 from models.face import Face
 from models.geometry import transform
 from pipeline.clips.clip import Clip
-from pipeline.findings.square import SIDE, UNIT, square_of
+from pipeline.findings.square import SIDE, UNIT, large_square, large_square_of_shown, square_of
 from pipeline.recipe import MovePoints, PaintMask
 from pipeline.rendering.desk import stopper
 from studio.clip_fixes import frames_of
 from studio.clip_session import ClipSession
 from studio.clip_times import time_of
 from studio.work import Ticket
-
-SHOWN = 512
-"""Pixels of the enlarged square: what a hand can aim at, and as many as a painted mask may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +45,14 @@ async def enlarged(c: ClipSession, clip: Clip, asked: Asked) -> dict[str, Any]:
         isinstance(fix, MovePoints) and _is_this(fix, clip, asked)))})
     sources = c.learned()
 
-    def look(ticket: Ticket[Any]) -> tuple[Face, Pixels]:
+    def look(ticket: Ticket[Any]) -> tuple[Face, bytes]:
         at = time_of(clip, asked.frame)
         faces = c.engine.desk.faces_drawn(bare, clip, sources, at, stopper(ticket.cancelled))
         face = _meant(faces, asked.person)
         if face is None:
             raise NoFace(f"There is no such face in frame {asked.frame} of {clip.name}.", subject=clip.name,
                          remedy="Go to a frame in which it is found.")
-        return face, _square(c.engine.desk.frame(clip, at).bgr8(), square_of(face))
+        return face, large_square(c.engine.desk.frame(clip, at).bgr8(), face)
 
     face, before = await asyncio.wrap_future(c.worker.start("finding", look).future)
     matrix = square_of(face)
@@ -66,7 +61,7 @@ async def enlarged(c: ClipSession, clip: Clip, asked: Asked) -> dict[str, Any]:
     still = c.still
     after = None
     if still is not None and still.frame == asked.frame:
-        after = await asyncio.to_thread(_drawn, c.media[still.key].data, clip, face)
+        after = await asyncio.to_thread(large_square_of_shown, c.media[still.key].data, clip.width, clip.height, face)
     return {
         "number": face.number, "points": np.round(points, 5).tolist(),
         "reach": round((SIDE - 1) * per_unit / max(face.eye_distance, 1e-6), 5), "unit": round(UNIT / (SIDE - 1), 5),
@@ -86,22 +81,5 @@ def _meant(faces: tuple[Face, ...], person: int | None) -> Face | None:
                default=None)
 
 
-def _square(pixels: Pixels, matrix: np.ndarray[Any, Any]) -> Pixels:
-    """The square enlarged. Its outermost pixels' middles stay where they are."""
-    grown = np.diag([(SHOWN - 1) / (SIDE - 1)] * 2) @ matrix
-    return np.asarray(cv2.warpAffine(pixels, grown, (SHOWN, SHOWN), flags=cv2.INTER_CUBIC,
-                                     borderMode=cv2.BORDER_REPLICATE))
-
-
-def _drawn(jpeg: bytes, clip: Clip, face: Face) -> Pixels:
-    """From the frame as the screen shows it, which may be smaller."""
-    pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    assert pixels is not None
-    grown = np.diag([clip.width / pixels.shape[1], clip.height / pixels.shape[0]])
-    matrix = square_of(face)
-    return _square(np.asarray(pixels, np.uint8), np.column_stack([matrix[:, :2] @ grown, matrix[:, 2]]))
-
-
-def _address(pixels: Pixels) -> str:
-    made = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
-    return f"data:image/jpeg;base64,{base64.b64encode(made.tobytes()).decode()}"
+def _address(jpeg: bytes) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
