@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +22,14 @@ from models.networks import Networks
 from models.sessions import DeviceLost, Priority
 from models.stacks import stack_of
 from pipeline.analysis import Analysis, FaceReport, analyse_frame
+from pipeline.analysis.found import Glimpse
 from pipeline.analysis.known import Decided, Known
 from pipeline.analysis.store import EVERYTHING, Analyses, Wanted
 from pipeline.backdrop import Backdrop, open_backdrop
 from pipeline.chain import Admission, FaceJob, Step, Supplies, make_steps, run_chain
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip, open_clip
+from pipeline.clips.reader import read_frames
 from pipeline.crops import cut
 from pipeline.edits import edit_of
 from pipeline.enlarging import enlarged_face
@@ -40,11 +43,13 @@ from pipeline.recipe import (
     Anonymise,
     Keep,
     Looking,
+    Merged,
     Person,
     Recipe,
     RunEffects,
     Span,
     UseSource,
+    Whose,
     make_effects,
     works_on_frames,
 )
@@ -322,13 +327,14 @@ class Engine:
         return self._people.get((clip.id, looking, trim, faces.name), look)
 
     def analyse_clip(self, clip: Clip, looking: Looking = Looking(), control: Control = _AT_ONCE,
-                     wanted: Wanted = EVERYTHING) -> Known:
-        """Who is where in every frame of a clip; made where it is not there yet. Raises Cancelled, and what is known by
-        then stays; OutputError where it cannot be kept; what reading the clip raises. Needs `analyses`."""
+                     wanted: Wanted = EVERYTHING, people: Sequence[Person] = ()) -> Known:
+        """Who is where in every frame of a clip; made where it is not there yet. people: as in `faces_for`. Raises
+        Cancelled, and what is known by then stays; OutputError where it cannot be kept; what reading the clip raises.
+        Needs `analyses`."""
         assert self.analyses is not None
         while True:
             try:
-                return analyse(self.analyses, clip, self.faces, looking, wanted, control)
+                return analyse(self.analyses, clip, self.faces_for(people), looking, wanted, control)
             except DeviceLost:
                 if not self.models.elsewhere():
                     raise
@@ -355,6 +361,12 @@ class Engine:
         frame = self.desk.frame(clip, clip.seconds(found.ticks - int(clip.pts[0])))
         return encode_portrait(Frame(frame.bgr8()), found.face.box, found.face.turn)
 
+    def portrait_of(self, clip: Clip, known: Known, glimpse: Glimpse) -> Encoded:
+        """The same of a glimpse of an analysis. It has a decoder of its own: no preview waits for it."""
+        ticks = int(clip.pts[glimpse.frame])
+        with contextlib.closing(read_frames(clip, ticks, ticks + 1)) as frames:
+            return encode_portrait(Frame(next(frames).bgr8()), glimpse.box, known.turn_of(glimpse))
+
     def clip_picture(self, clip: Clip, seconds: Fraction, *, width: int | None = None, viewer: str = "",
                      ) -> tuple[Encoded, int, int] | None:
         """The exact frame at a time as a JPEG, with its ticks and its index. viewer: who looks; None where that one has
@@ -363,8 +375,8 @@ class Engine:
         return None if frame is None else (shown(frame, width), frame.ticks, frame.index)
 
     def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking = Looking(),
-                 ) -> tuple[FaceThere, ...]:
-        return self.desk.faces_at(clip, seconds, people, looking)
+                 whose: Sequence[Whose] = (), merged: Sequence[Merged] = ()) -> tuple[FaceThere, ...]:
+        return self.desk.faces_at(clip, seconds, people, looking, whose, merged)
 
     def clip_preview(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction, *,
                      width: int | None = None, cancelled: Callable[[], bool] = _never) -> tuple[Encoded, Drawn]:

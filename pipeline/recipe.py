@@ -125,13 +125,15 @@ class Person(_Model):
     """Somebody in a clip, known again by a descriptor: who has which number must not depend on the frame.
 
     recogniser: whose descriptor it is (`dlib-resnet-v1`); only the same one's may be compared. descriptor: its mean
-    over the frames looked at. seen: seconds at which the person's clearest frame lies.
+    over the frames looked at. seen: seconds at which the person's clearest frame lies. name: what the user calls them;
+    it decides no pixel.
     """
 
     number: int = Field(ge=1)
     recogniser: str
     descriptor: tuple[float, ...]
     seen: Seconds | None = None
+    name: str = Field(default="", max_length=80)
 
 
 class Whose(_Model):

@@ -286,6 +286,50 @@ class Estimates(_Action):
     output: str | None = Field(None, max_length=4096)
 
 
+class NamePerson(_Action):
+    """What somebody in the clip is called; empty: by the number."""
+
+    do: Literal["name_person"]
+    person: int = Field(ge=1)
+    name: str = Field(max_length=80)
+
+
+class MergePeople(_Action):
+    """Two numbers are one person."""
+
+    do: Literal["merge_people"]
+    person: int = Field(ge=1)
+    into: int = Field(ge=1)
+
+
+class SeparatePeople(_Action):
+    """Takes back that a number is somebody else's."""
+
+    do: Literal["separate_people"]
+    person: int = Field(ge=1)
+
+
+class SayWho(_Action):
+    """Who a face is, for all of its track: the one at (x, y), in shares of the frame, or where these are not given the
+    one in the lane of `person`. to: a number, 0 for nobody of the list, None for somebody new. everywhere: so is
+    whoever looks more like it."""
+
+    do: Literal["say_who"]
+    frame: int = Field(ge=0)
+    person: int = Field(ge=0)
+    x: float | None = Field(None, ge=0, le=1)
+    y: float | None = Field(None, ge=0, le=1)
+    to: int | None = Field(None, ge=0)
+    everywhere: bool = False
+
+
+class Survey(_Action):
+    """Whether the whole clip is to be gone through, aside."""
+
+    do: Literal["survey"]
+    on: bool
+
+
 class Render(_Action):
     """Queues a render. output: a path on this machine, None for the one that was proposed."""
 
@@ -374,6 +418,7 @@ Action = Annotated[
     | ChooseBackdrop | RemoveBackdrop
     | Undo | Redo | Cancel | Refresh | Dismiss | Save | SaveRecipe | LoadRecipe
     | Screen | At | Trim | Split | Join | MoveSplit | PreviewSpan | ClipExample | OutputSettings | Estimates
+    | NamePerson | MergePeople | SeparatePeople | SayWho | Survey
     | Render | AskJob | TakeUp | Accept | GoOn | PlayResult
     | LookAtFindings | IgnoreFinding | AddFix | RemoveFix | RenderAgain,
     Field(discriminator="do"),

@@ -92,7 +92,7 @@ def create_app(engine: Engine, settings: Settings) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await machine.start(resume=settings.resume_renders)
-        watching = asyncio.create_task(Idle(engine, (worker, machine.aside)).watch())
+        watching = asyncio.create_task(Idle(engine, (worker, machine.aside, machine.analysing.worker)).watch())
         yield
         watching.cancel()
         await asyncio.to_thread(sharing.keeper.close)

@@ -15,7 +15,8 @@ from pipeline.clips.example import example_clip
 from pipeline.engine import Clip, FaceThere, PersonFound
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import Recipe, UseSource
-from studio import actions, cast, clip_findings, clip_jobs, reload
+from studio import actions, cast, clip_findings, clip_jobs, clip_people, reload
+from studio.clip_lanes import depends_on
 from studio.clip_reload import take_over
 from studio.clip_session import SPAN, ClipSession, MovingPreview, Still
 from studio.clip_times import frame_at, length_of, time_of
@@ -43,8 +44,6 @@ MOVING = ("clip", "tray", "bar")
 EXAMPLE = "example.mp4"
 EXAMPLE_SIZE, EXAMPLE_FRAMES = (960, 540), 120
 """Of the example clip: made in a few seconds and rendered in a quarter of a minute, and still worth looking at."""
-PROXY_EVERY = 0.4
-"""Seconds between two looks at a proxy that is being made."""
 STILL_WIDTH = 1920
 """Pixels of a rendered frame on the screen: more than a viewer in a window of a usual screen shows."""
 
@@ -57,6 +56,8 @@ async def steps(c: ClipSession, action: Any) -> Steps:
         c.halted = True
         c.clear()
         yield EVERYTHING
+        async for step in clip_people.watch(c, _picture):  # which was told of by what has just been stopped
+            yield step
     elif isinstance(action, actions.SaveRecipe):
         name = c.clip.name if c.clip else None
         c.hand_over(await asyncio.to_thread(reload.write_recipe, c, name), "recipe", "json")
@@ -103,6 +104,9 @@ async def _change(c: ClipSession, action: Any) -> Steps:
             yield step
     elif isinstance(action, actions.LoadRecipe):
         async for step in _load_recipe(c, action):
+            yield step
+    elif isinstance(action, clip_people.EDITS):
+        async for step in clip_people.change(c, action):
             yield step
     elif not isinstance(action, actions.Refresh):
         c.edit(action)
@@ -192,6 +196,7 @@ async def _catch_up(c: ClipSession, settle: bool = True) -> Steps:
     c.halted = False
     if c.clip is not None:
         await asyncio.to_thread(c.machine.proxies.ask, c.clip)
+    await clip_people.look(c)
     yield EVERYTHING
     async for step in learn(c):
         yield step
@@ -200,6 +205,7 @@ async def _catch_up(c: ClipSession, settle: bool = True) -> Steps:
     looked = c.looked
     async for step in _people(c):
         yield step
+    clip_people.begin(c)
     if settle:
         c.settle()
     if not looked and c.looked:
@@ -209,7 +215,7 @@ async def _catch_up(c: ClipSession, settle: bool = True) -> Steps:
             yield step
     async for step in _estimate(c, None):
         yield step
-    async for step in _proxy(c):
+    async for step in clip_people.watch(c, _picture):
         yield step
 
 
@@ -231,11 +237,12 @@ async def _picture(c: ClipSession) -> Steps:
     if clip is None:
         c.previews.drop()
         return
-    key = f"{clip.id} {recipe.looking} {[person.number for person in recipe.people]}"
+    there_known = c.lanes is not None and c.lanes.known.holds(at, at)
+    key = f"{clip.id} {recipe.looking} {depends_on(recipe)} {there_known}"
     if c.faces is None or c.faces[:2] != (key, at):
         there: list[tuple[FaceThere, ...]] = []
         async for step in _newest(c, c.previews, "finding", lambda _: c.engine.faces_at(
-                clip, time_of(clip, at), recipe.people, recipe.looking), there):
+                clip, time_of(clip, at), recipe.people, recipe.looking, recipe.whose, recipe.merged), there):
             yield step
         if not there:
             return
@@ -278,7 +285,7 @@ async def _people(c: ClipSession) -> Steps:
     def look(ticket: Ticket[Any]) -> tuple[tuple[PersonFound, ...], dict[str, Encoded]]:
         found = c.engine.look_through(clip, looking, progress=lambda share, _words: ticket.progress(share),
                                       cancelled=ticket.cancelled)
-        return found, {portrait_key(clip, one.person.number, looking.small, looking.turned):
+        return found, {clip_people.look_key(clip, one.person.number, looking.small, looking.turned):
                        c.engine.portrait(clip, one) for one in found}
 
     there: list[tuple[tuple[PersonFound, ...], dict[str, Encoded]]] = []
@@ -288,10 +295,6 @@ async def _people(c: ClipSession) -> Steps:
         c.media.update(there[0][1])
         c.keep_people(clip, looking, there[0][0])
         yield EVERYTHING
-
-
-def portrait_key(clip: Clip, number: int, small: bool, turned: bool) -> str:
-    return f"{short_of(clip.id)}/person-{number}-{int(small)}{int(turned)}"
 
 
 async def _estimate(c: ClipSession, output: str | None) -> Steps:
@@ -330,18 +333,6 @@ def _pace_of(recipe: Recipe) -> str:
     chains = [(s.start, s.stop, [(effect.processor, effect.on) for effect in s.effects]) for s in recipe.segments]
     rest = recipe.model_dump_json(include={"target", "cast", "everyone", "covers", "trim", "looking", "output"})
     return f"{chains} {rest}"
-
-
-async def _proxy(c: ClipSession) -> Steps:
-    """Says how far the stand-in is that scrubs quickly, until it is there."""
-    clip = c.clip
-    while clip is not None and c.clip is clip and not c.closed:
-        # Asked again and again: another tab with the same clip may have been closed, and dropped it.
-        state = await asyncio.to_thread(c.machine.proxies.ask, clip)
-        yield ("clip",)
-        if state.state not in ("waiting", "making"):
-            return
-        await asyncio.sleep(PROXY_EVERY)
 
 
 def proxy_key(clip: Clip) -> str:

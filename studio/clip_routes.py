@@ -61,6 +61,13 @@ def make_clip_router(tabs: Tabs) -> APIRouter:
     async def times(tab_id: str, key: str) -> Response:
         return Response(times_table(_clip(tabs, tab_id, key)), media_type="application/octet-stream", headers=PRIVATE)
 
+    @router.get("/clip/{tab_id}/{key}/lanes")
+    async def lanes(tab_id: str, key: str) -> JSONResponse:
+        clip, found = _clip(tabs, tab_id, key), _tab(tabs, tab_id).lanes
+        if found is None or found.clip is not clip:
+            raise HTTPException(404)
+        return JSONResponse({"rev": found.rev, **found.data}, headers=PRIVATE)
+
     @router.get("/clip/{tab_id}/{key}/frame/{index}")
     async def frame(tab_id: str, key: str, index: int, w: int | None = None) -> Response:
         tab, clip = _tab(tabs, tab_id), _clip(tabs, tab_id, key)

@@ -4,7 +4,7 @@ at."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from models.errors import LikenessError
 from pipeline.clips.proxies import ProxyState
 from pipeline.engine import Clip, Estimate, FaceThere, PersonFound, changes_anything
 from pipeline.pictures.preview import Encoded
-from pipeline.recipe import Anonymise, DrawnBox, Effect, Looking, Output, Recipe, Span, UseSource, input_of
+from pipeline.recipe import Anonymise, DrawnBox, Effect, Looking, Output, Person, Recipe, Span, UseSource, input_of
 from pipeline.rendering.larger import factor_of
 from processors.batches import Remark
 from studio import actions, clip_fixes, segments
+from studio.clip_lanes import Lanes
 from studio.clip_times import edge_at, frame_at, length_of, time_of
 from studio.judged import Judged
 from studio.machine import Machine
@@ -28,6 +29,10 @@ STILLS = 6
 
 SPAN = Fraction(3)
 """Seconds of a moving preview: long enough to see flicker, short enough to wait for."""
+
+
+_NOT_SEEN: Any = {"output": True, "trim": True, "accepted": True, "people": {"__all__": {"name"}}}
+"""What of a recipe changes no picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,10 @@ class ClipSession(Project):
     """files: by key, what the page may fetch of this tab, and nothing else. small: stand-ins, probed. answers: spans
     that were accepted, by the job that asked. submitted_for: what the last render was of. at: the frame under the
     playhead; jump: grows when the studio moved it. judged: a finished render with what was found in it, since somebody
-    asked. again: the job that was queued last to mend one.
+    asked. again: the job that was queued last to mend one. lanes: who is where, as far as it is known. unsurveyed:
+    clips that are not to be gone through. watching: who tells of what is done aside. newcomers: numbers of those whom
+    the analysis added. portraits: keys of the last that were made, by number. surveyed_badly: the last error of it that
+    was told.
     """
 
     machine: Machine = field(default_factory=Machine)
@@ -88,6 +96,12 @@ class ClipSession(Project):
     jump: int = 0
     judged: Judged | None = None
     again: str | None = None
+    lanes: Lanes | None = None
+    unsurveyed: set[str] = field(default_factory=set)
+    watching: object = None
+    newcomers: set[int] = field(default_factory=set)
+    portraits: dict[int, str] = field(default_factory=dict)
+    surveyed_badly: LikenessError | None = None
 
     def __post_init__(self) -> None:
         self.safe = self.machine.safe
@@ -140,7 +154,7 @@ class ClipSession(Project):
         if used - set(self.learned()):
             return None  # a source of its own is not learned yet
         sources = tuple(s for s in recipe.sources if s.name in used)
-        return recipe.model_copy(update={"sources": sources}).model_dump_json(exclude={"output", "trim", "accepted"})
+        return recipe.model_copy(update={"sources": sources}).model_dump_json(exclude=_NOT_SEEN)
 
     @property
     def factor(self) -> Fraction:
@@ -204,10 +218,12 @@ class ClipSession(Project):
         target = input_of(clip.id, clip.name, None if self.kept_path(clip.path) is None else clip.path)
         settings = self.recipe.output.clip.model_copy(update={"deinterlace": False, "sdr": False})
         self.put(Recipe.model_validate(self.recipe.model_copy(update={
-            "target": target, "cast": {}, "people": (), "trim": Span(), "covers": (), "fixes": (), "accepted": (),
+            "target": target, "cast": {}, "people": (), "merged": (), "whose": (), "trim": Span(), "covers": (),
+            "fixes": (), "accepted": (),
             "segments": (self.recipe.segments[0].model_copy(update={"start": None, "stop": None}),),
             "output": Output(clip=settings)}).model_dump()))
-        self.at, self.span = 0, None
+        self.at, self.span, self.lanes, self.portraits, self.newcomers = 0, None, None, {}, set()
+        self.machine.analysing.drop(self.id)
         self.go_to(0)
 
     def keep_people(self, clip: Clip, looking: Looking, found: tuple[PersonFound, ...]) -> None:
@@ -221,6 +237,26 @@ class ClipSession(Project):
             return recipe.model_copy(update={"people": people}) if about and not recipe.people else recipe
 
         self.history.amend(amended)
+
+    def keep_newcomers(self, clip: Clip, looking: Looking, lists: Mapping[tuple[Person, ...], tuple[Person, ...]],
+                       ) -> None:
+        """The same with those whom only the analysis finds. lists: what becomes of each list of people; numbers never
+        change. Nobody's picture does: what was drawn, previewed and submitted is of the recipe as it is now."""
+        before = self.wanted
+
+        def amended(recipe: Recipe) -> Recipe:
+            about = recipe.target is not None and recipe.target.id == clip.id and recipe.looking == looking
+            return recipe.model_copy(update={"people": lists.get(recipe.people, recipe.people)}) if about else recipe
+
+        self.history.amend(amended)
+        now = self.wanted
+        if before is None or now is None:
+            return
+        self.stills = [replace(one, wanted=now) if one.wanted == before else one for one in self.stills]
+        if self.span is not None and self.span.wanted == before:
+            self.span = replace(self.span, wanted=now)
+        if self.submitted_for == before:
+            self.submitted_for = now
 
     def drop_unused(self) -> None:
         super().drop_unused()
@@ -246,7 +282,8 @@ class ClipSession(Project):
             self.put(changed, self._merged(action, changed))
             return True
         if isinstance(action, actions.Close):
-            self.put(self.recipe.model_copy(update={"target": None, "cast": {}, "people": ()}))
+            self.put(self.recipe.model_copy(update={"target": None, "cast": {}, "people": (), "merged": (),
+                                                    "whose": ()}))
             return True
         done = super().edit(action)
         if clip is not self.clip or self.clip is None or self.at >= self.clip.frames:
@@ -303,11 +340,12 @@ class ClipSession(Project):
 
     def close(self) -> None:
         self.clear()
+        self.machine.analysing.drop(self.id)
         for clip in self.clips.values():
             self.machine.proxies.drop(clip)
         super().close()
         self.clips, self.files, self.found, self.stills, self.small = {}, {}, {}, [], {}
-        self.judged = None
+        self.judged = self.lanes = None
 
 
 __all__ = ["ClipSession", "MovingPreview", "Pair", "Still", "frame_at"]

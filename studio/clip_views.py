@@ -10,12 +10,15 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.containers import codecs, containers
 from pipeline.clips.encoding import may_copy, own_container
 from pipeline.engine import Estimate
+from pipeline.recipe import Person
 from processors.batches import Remark
 from studio import clip_findings, clip_jobs, example, segments
-from studio.clip_perform import portrait_key, proxy_key
+from studio.clip_people import portrait_of
+from studio.clip_perform import proxy_key
 from studio.clip_session import ClipSession
 from studio.clip_times import edge_at, frame_at, length_of
 from studio.project import short_of
+from studio.who import into_of
 from studio.work import Ticket
 
 View = dict[str, Any]
@@ -33,19 +36,43 @@ def people(c: ClipSession) -> View:
     clip, looking = c.clip, c.recipe.looking
     found = {one.person.number: one for one in c.found.get((clip.id, looking), ())} if clip else {}
     still = c.still
+    lanes, gone = c.lanes, {one.number for one in c.recipe.merged}
     rows = []
     for person in c.recipe.people if clip else ():
-        one = found.get(person.number)
-        key = portrait_key(clip, person.number, looking.small, looking.turned) if clip else ""
+        if person.number in gone:
+            continue
+        one, key, best = found.get(person.number), portrait_of(c, person), lanes and lanes.best(person.number)
         rows.append({
-            "number": person.number, "portrait": f"media/{c.id}/{key}" if key in c.media else None,
+            "number": person.number, "name": person.name, "portrait": f"media/{c.id}/{key}" if key else None,
             "choice": c.recipe.choice_for(person.number).model_dump(), "frames": one.frames if one else None,
-            "seen": frame_at(clip, Fraction(person.seen)) if clip and person.seen is not None else None,
+            "seconds": lanes.seconds.get(person.number, 0.0) if lanes else None, "so_far": not (lanes and lanes.whole),
+            "merged": [_merged(c, other) for other in c.recipe.people
+                       if into_of(c.recipe, other.number) == person.number != other.number],
+            "seen": best.frame if best else
+            frame_at(clip, Fraction(person.seen)) if clip and person.seen is not None else None,
             "remarks": _remarks(still.remarks.get(person.number, ()) if still else ()),
         })
     return {"open": clip is not None, "looked": c.looked, "halted": c.halted and not c.looked, "people": rows,
             "remarks": _remarks(still.remarks.get(0, ()) if still else ()),
             "others": c.recipe.everyone.model_dump() if clip else None}
+
+
+def _merged(c: ClipSession, person: Person) -> View:
+    key = portrait_of(c, person)
+    return {"number": person.number, "name": person.name, "portrait": f"media/{c.id}/{key}" if key else None}
+
+
+def _survey(c: ClipSession, clip: Clip) -> View | None:
+    """How far the whole of it is analysed; None where it never is."""
+    if c.engine.analyses is None or not c.looked:
+        return None
+    far, lanes = c.machine.analysing.look(c.id), c.lanes
+    if lanes is not None and lanes.whole:
+        return {"state": "whole", "share": 1.0}
+    known = lanes.known.frames / clip.frames if lanes is not None else 0.0
+    if far is None and clip.id in c.unsurveyed:
+        return {"state": "stopped", "share": round(known, 3)}
+    return {"state": far.state if far else "working", "share": round(max(far.share if far else 0.0, known), 3)}
 
 
 def selected(c: ClipSession) -> View | None:
@@ -96,7 +123,9 @@ def _opened(c: ClipSession, clip: Clip) -> View:
         "covers": [{"place": place, "frame": frame_at(clip, Fraction(box.at)) if box.at is not None else 0, "x": box.x,
                     "y": box.y, "w": box.width, "h": box.height, "style": box.style}
                    for place, box in enumerate(c.recipe.covers)],
-        "anonymises": c.anonymises, **clip_findings.mending(c),
+        "anonymises": c.anonymises, "survey": _survey(c, clip),
+        "lanes": {"url": f"clip/{c.id}/{short_of(clip.id)}/lanes", "rev": c.lanes.rev} if c.lanes else None,
+        **clip_findings.mending(c),
     }
 
 

@@ -29,6 +29,11 @@ class History(Generic[T]):
         return tuple(self._states)
 
     @property
+    def past(self) -> tuple[T, ...]:
+        """Up to the present one: what stays when another is added."""
+        return tuple(self._states[:self._place + 1])
+
+    @property
     def can_undo(self) -> bool:
         return self._place > 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from models.errors import ModelError
 from pipeline.clips.proxies import ProxyCache
 from pipeline.jobs.runner import KINDS, Jobs
+from studio.analysing import Analysing
 from studio.work import Worker
 
 
@@ -23,8 +24,8 @@ def _aside() -> ThreadPoolExecutor:
 class Machine:
     """data_dir: the data folder. safe: whether only models may be used whose terms allow commercial use. command: what
     starts a job's process, for tests. offline: nothing is fetched from elsewhere. aside: what nobody waits for (looking
-    for people, estimates), so that a preview need not wait for it. Jobs and proxies are made when they are first asked
-    for: the Image screen needs neither."""
+    for people, estimates), so that a preview need not wait for it. Jobs, proxies and what analyses are made when they
+    are first asked for: the Image screen needs none."""
 
     data_dir: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "likeness")
     executor: Executor = field(default_factory=_aside)
@@ -33,6 +34,7 @@ class Machine:
     command: Sequence[str] | None = None
     _jobs: Jobs | None = None
     _proxies: ProxyCache | None = None
+    _analysing: Analysing | None = None
 
     def __post_init__(self) -> None:
         self.aside = Worker(self.executor)
@@ -48,6 +50,13 @@ class Machine:
         if self._proxies is None:
             self._proxies = ProxyCache(self.data_dir / "proxies")
         return self._proxies
+
+    @property
+    def analysing(self) -> Analysing:
+        """Of clips that are open, while nobody waits for it."""
+        if self._analysing is None:
+            self._analysing = Analysing(lambda: self.jobs)
+        return self._analysing
 
     @property
     def renders(self) -> Path:
@@ -78,6 +87,8 @@ class Machine:
                                                              "have.")
 
     def close(self) -> None:
+        if self._analysing is not None:
+            self._analysing.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
         if self._proxies is not None:
             self._proxies.close()

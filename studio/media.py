@@ -15,10 +15,10 @@ from studio.text import load_texts
 
 WEB = Path(__file__).parent / "web"
 # In this order: what comes first is used by what follows.
-SCRIPTS = ("base", "fill", "icons", "menu", "moments", "upload", "open", "draw", "bar", "share", "people", "sources",
-           "compare", "viewer", "player", "timeline", "clip", "jobs", "render", "result", "findings", "mend",
-           "controls", "backdrop", "chain", "tray", "models", "system", "pulse", "keys")
-STYLES = ("tokens", "frame", "parts", "viewer", "chain", "clip", "jobs", "findings", "models", "share")
+SCRIPTS = ("base", "fill", "icons", "menu", "moments", "upload", "open", "draw", "bar", "share", "who", "people",
+           "sources", "compare", "viewer", "player", "lanes", "timeline", "clip", "jobs", "render", "result",
+           "findings", "mend", "controls", "backdrop", "chain", "tray", "models", "system", "pulse", "keys")
+STYLES = ("tokens", "frame", "parts", "viewer", "chain", "clip", "lanes", "jobs", "findings", "models", "share")
 
 # A tab's pictures are nobody else's: no cache on disk keeps them. Their addresses change with their content.
 PRIVATE = {"cache-control": "private, no-store"}

@@ -295,5 +295,6 @@ _RECIPE_EDITS: dict[type, Callable[..., Recipe]] = {
     actions.Uncover: lambda recipe, a: cast.uncover(recipe, a.cover),
     actions.RemoveBackdrop: lambda recipe, a: recipe.model_copy(update={"backdrop": None}),
     actions.Look: lambda recipe, a: recipe.model_copy(
-        update={"looking": Looking(small=a.small, turned=a.turned), "cast": {}, "people": ()}),
+        update={"looking": Looking(small=a.small, turned=a.turned), "cast": {}, "people": (), "merged": (),
+                "whose": ()}),
 }

@@ -151,7 +151,8 @@ def take_over(project: Project, loaded: Recipe, found: Found) -> list[str]:
     if found.target is None:
         missing += [loaded.target.name] if loaded.target else []
         cast, everyone = dict(now.cast), now.everyone
-        kept = {name: getattr(now, name) for name in ("target", "people", "trim", "covers", "accepted")}
+        kept = {name: getattr(now, name) for name in ("target", "people", "merged", "whose", "trim", "covers",
+                                                        "accepted")}
         kept["segments"] = now.with_effects(loaded.effects).segments
         sources = [*sources, *(s for s in now.sources if s.name not in names)]
         names |= {source.name for source in sources}

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -19,7 +19,7 @@ from models.arrays import Embedding
 from models.face import Box, Face
 from models.interfaces import Recogniser
 from pipeline.analysis.file import Place, read, read_points
-from pipeline.analysis.found import FILLED, HELD, SEEN, Found
+from pipeline.analysis.found import FILLED, HELD, SEEN, Found, Glimpse
 from pipeline.analysis.people import Cluster, Track, clusters_of, numbers_of, tracks_of
 from pipeline.clips.clip import Clip
 from pipeline.recipe import Merged, Person, Whose
@@ -43,7 +43,7 @@ class Known:
 
     def __init__(self, path: Path, clip: Clip, recogniser: Recogniser) -> None:
         """Raises OSError."""
-        self._path, self._clip = path, clip
+        self._path, self.clip = path, clip
         self._recogniser, self._same = recogniser.name, recogniser.same_person
         self.file = read(path)
         order = sorted(range(len(self.file.spans)), key=lambda i: self.file.spans[i].first)
@@ -66,7 +66,7 @@ class Known:
     @property
     def length(self) -> int:
         """Frames of the clip, known or not."""
-        return self._clip.frames
+        return self.clip.frames
 
     @property
     def frames(self) -> int:
@@ -117,17 +117,46 @@ class Known:
         return tuple(self._person(number, cluster) for number, cluster in enumerate(self.clusters, 1))
 
     def _person(self, number: int, cluster: Cluster) -> PersonFound:
-        best, clip = cluster.best, self._clip
-        ticks = int(clip.pts[best.frame])
-        descriptor = cluster.descriptor
-        person = Person(number=number, recogniser=self._recogniser,
-                        descriptor=tuple(round(float(v), 6) for v in descriptor),
-                        seen=str(Fraction((ticks - int(clip.pts[0])) * clip.time_base)))
+        best, descriptor = cluster.best, cluster.descriptor
+        person = self.person(number, descriptor, best)
+        ticks = int(self.clip.pts[best.frame])
         own = {track.number for track in cluster.tracks}
         # A glimpse is taken of a face that is followed: there is one.
         near = max((face for track, face in self._faces(best.frame) if track.number in own),
                    key=lambda face: face.face.box.overlap(best.box))
         return PersonFound(person, replace(near.face, number=number, embedding=descriptor), ticks, cluster.frames)
+
+    def person(self, number: int, descriptor: Embedding, best: Glimpse) -> Person:
+        """Somebody as recipes have them. best: the glimpse that shows them best."""
+        clip = self.clip
+        seen = (int(clip.pts[best.frame]) - int(clip.pts[0])) * clip.time_base
+        return Person(number=number, recogniser=self._recogniser, seen=str(Fraction(seen)),
+                      descriptor=tuple(round(float(v), 6) for v in descriptor))
+
+    def turn_of(self, glimpse: Glimpse) -> int:
+        """The clockwise quarter turns of the face that a glimpse is of."""
+        faces = [followed.face for _, followed in self._faces(glimpse.frame)]
+        return max(faces, key=lambda face: face.box.overlap(glimpse.box)).turn
+
+    def newcomers(self, people: Sequence[Person], least: int) -> tuple[Cluster, ...]:
+        """Those who are there for `least` frames, and none of `people`. Nobody where people are of another recogniser:
+        who of them is who cannot be said."""
+        if any(person.recogniser != self._recogniser for person in people):
+            return ()
+        numbers = self.decided(people).numbers
+        return tuple(cluster for cluster in self.clusters
+                     if cluster.frames >= least and not any(track.number in numbers for track in cluster.tracks))
+
+    def superfluous(self, people: Sequence[Person], numbers: Collection[int]) -> frozenset[int]:
+        """Those of `numbers` whom nobody would miss: without them their faces are somebody else's. So it may turn out
+        of somebody who was found when less was known."""
+        now, gone = self.decided(people).numbers, set[int]()
+        for number in sorted(numbers, reverse=True):
+            rest = [person for person in people if person.number not in gone | {number}]
+            without = self.decided(rest).numbers
+            if all(track in without for track, whose in now.items() if whose == number):
+                gone.add(number)
+        return frozenset(gone)
 
     def decided(self, people: Sequence[Person], whose: Sequence[Whose] = (), merged: Sequence[Merged] = ()) -> Decided:
         """The same with whose each track is. people: of another recogniser they are nobody."""
@@ -139,14 +168,14 @@ class Known:
         for one in whose:
             track = self.track_at(one.at, one.x, one.y)
             if track is not None:
-                numbers[track.number] = one.number
+                numbers[track.number] = into.get(one.number, one.number)
         return Decided(self, numbers, known)
 
     def track_at(self, seconds: str | Fraction, x: float, y: float) -> Track | None:
         """The track whose face is there at a time; x, y: shares of the upright picture. The nearest of those that the
         point lies in."""
-        frame = frame_at(self._clip, seconds)
-        place = x * self._clip.width, y * self._clip.height
+        frame = frame_at(self.clip, seconds)
+        place = x * self.clip.width, y * self.clip.height
         inside = [(np.hypot((box := face.face.box).x0 + box.x1 - 2 * place[0], box.y0 + box.y1 - 2 * place[1]), track)
                   for track, face in self._faces(frame) if _holds(face.face.box, place)]
         return min(inside, key=lambda pair: (pair[0], pair[1].number))[1] if inside else None

@@ -106,11 +106,15 @@ def _mean(glimpses: Sequence[Glimpse]) -> Embedding:
     return np.asarray(np.average([glimpse.descriptor for glimpse in glimpses], axis=0, weights=weights), np.float64)
 
 
+def is_real(track: Track) -> bool:
+    """Whether somebody is there, as far as the detector can be believed."""
+    return track.score >= _SURE or track.frames >= _FEW
+
+
 def clusters_of(tracks: Sequence[Track], same: float) -> tuple[Cluster, ...]:
     """People, in order of appearance. The two nearest are joined while they are nearer than `same`; tracks that are
     there at one time are never one person. same: the recogniser's threshold."""
-    real = [track for track in tracks if track.descriptor is not None
-            and (track.score >= _SURE or track.frames >= _FEW)]
+    real = [track for track in tracks if track.descriptor is not None and is_real(track)]
     if not real:
         return ()
     groups: list[list[Track]] = [[track] for track in real]
@@ -121,8 +125,12 @@ def clusters_of(tracks: Sequence[Track], same: float) -> tuple[Cluster, ...]:
     apart = (first[:, None] <= last[None]) & (first[None] <= last[:, None])
     away[apart] = np.inf
     np.fill_diagonal(away, np.inf)
+    gone = np.zeros(len(real), bool)
+    # Each row's least, so that a join looks at the rows that it changes and not at all of them: an hour has thousands.
+    near, low = away.argmin(axis=1), away.min(axis=1)
     while True:
-        one, other = sorted(divmod(int(np.argmin(away)), len(real)))
+        first_row = int(np.argmin(low))
+        one, other = sorted((first_row, int(near[first_row])))
         if not away[one, other] < same:
             break
         groups[one] += groups[other]
@@ -132,11 +140,17 @@ def clusters_of(tracks: Sequence[Track], same: float) -> tuple[Cluster, ...]:
         apart[one] |= apart[other]
         apart[:, one] |= apart[:, other]
         row = np.linalg.norm(means - means[one], axis=1)
-        gone = np.array([not group for group in groups])
+        gone[other] = True
         row[apart[one] | gone] = np.inf
         row[one] = np.inf
         away[one], away[:, one] = row, row
         away[other], away[:, other] = np.inf, np.inf
+        stale = (near == one) | (near == other)
+        stale[[one, other]] = True
+        nearer = ~stale & ((row < low) | ((row == low) & (one < near)))
+        near[nearer], low[nearer] = one, row[nearer]
+        near[stale] = away[stale].argmin(axis=1)
+        low[stale] = away[stale].min(axis=1)
     made = [Cluster(tuple(sorted(group, key=lambda t: t.number))) for group in groups if group]
     return tuple(sorted(made, key=lambda cluster: cluster.tracks[0].number))
 
@@ -156,8 +170,8 @@ def numbers_of(clusters: Sequence[Cluster], tracks: Sequence[Track], people: Map
     numbers: dict[int, int] = {}
     grouped: set[int] = set()
     for cluster in clusters:
-        away = {number: float(np.linalg.norm(cluster.descriptor - known)) for number, known in people.items()}
-        near = [number for number, distance in away.items() if distance < same]
+        mean = cluster.descriptor
+        near = [number for number, known in people.items() if float(np.linalg.norm(mean - known)) < same]
         for track in cluster.tracks:
             grouped.add(track.number)
             found = _nearest(track, people, same) if len(near) > 1 else near[0] if near else None

@@ -113,7 +113,7 @@ class ProxyCache:
         return self._folder / f"{clip.id.replace(':', '-')}-{HEIGHT}-{GOP}-{VERSION}.mp4"
 
     def _run(self) -> None:
-        _step_back()
+        step_back()
         self._sweep()
         while True:
             with self._changed:
@@ -171,7 +171,7 @@ class ProxyCache:
                         path.unlink()
 
 
-def _step_back() -> None:
+def step_back() -> None:
     """Lowers this thread's priority, and that of the threads it will start. Linux alone can."""
     if sys.platform == "linux":
         thread = threading.get_native_id()

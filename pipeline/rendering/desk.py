@@ -23,7 +23,7 @@ from pipeline.clips.estimating import estimate_bytes
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
 from pipeline.pictures.preview import Encoded
-from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Output, Person, Recipe, Span
+from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Merged, Output, Person, Recipe, Span, Whose
 from pipeline.rendering.analysing import busy_for
 from pipeline.rendering.casting import Casting
 from pipeline.rendering.control import ClipProgress, Control
@@ -140,17 +140,19 @@ class Desk:
         return known
 
     def faces_at(self, clip: Clip, seconds: Fraction, people: tuple[Person, ...], looking: Looking,
-                 ) -> tuple[FaceThere, ...]:
-        """Faces of one frame and whose they are, as a part that began here would see them."""
+                 whose: Sequence[Whose] = (), merged: Sequence[Merged] = ()) -> tuple[FaceThere, ...]:
+        """Faces of one frame and whose they are, as a part that began here would see them. whose: counts where the
+        frame is known already."""
         known = self._engine.known(clip, looking, people)
         at = index_at(clip, seconds)
         if known is not None and known.holds(at, at):
             return tuple(FaceThere(one.face.number, one.face.box, one.sure)
-                         for one in known.decided(people).faces_at(at, {}))
+                         for one in known.decided(people, whose, merged).faces_at(at, {}))
         search = Search(small=looking.small, turned=looking.turned)
         follower = Follower(self._engine.faces_for(people), people=people, search=search, rate=clip.rate,
                             embed=bool(people), lone=True)
-        return tuple(FaceThere(one.face.number, one.face.box, one.sure)
+        into = {one.number: one.into for one in merged}
+        return tuple(FaceThere(into.get(one.face.number, one.face.number), one.face.box, one.sure)
                      for one in follower.step(self.frame(clip, seconds)).faces)
 
     def drawn(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction,

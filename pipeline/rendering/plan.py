@@ -177,9 +177,11 @@ def _count(clip: Clip, start: int, stop: int) -> int:
 
 def _decides(recipe: Recipe) -> object:
     """All of a recipe that decides the frames of every part. Not the trim (a part has its own bounds), nor what was
-    accepted, nor where files lie."""
+    accepted, nor where files lie, nor what people are called."""
     data = recipe.model_dump(mode="json", include={"cast", "everyone", "people", "merged", "whose", "looking",
                                                    "covers"})
+    for person in data["people"]:
+        del person["name"]
     if recipe.backdrop is not None:
         data["backdrop"] = recipe.backdrop.id
     data["sources"] = [[s.name, [[p.id, p.face] for p in s.photos]] for s in recipe.sources]

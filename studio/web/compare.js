@@ -128,8 +128,8 @@
       L.fill(chips, covers.map((cover) => L.coverChip(cover, name)), faces.map((face, place) => h(
         `button.face-chip.use-${face.use}${face.number ? "" : ".nobody"}`, { "data-key": `face-${face.number || `nobody-${place}`}`,
         id: face.number ? `${name}face-${face.number}` : null, "data-face": face.number || null, style: `left:${face.x * 100}%;top:${face.y * 100}%;width:${face.w * 100}%;height:${face.h * 100}%`,
-        "aria-label": face.number ? t("face.chip", { number: face.number }) : t("face.nobody"), "aria-haspopup": "menu",
-        onclick: (event) => L.choose(event.currentTarget, face.number) }, h("b.number", {}, face.number ? String(face.number) : "?"))));
+        "aria-label": face.number ? t("face.chip", { who: L.personName(L.views.people?.people?.find((one) => one.number === face.number) ?? face) }) : t("face.nobody"), "aria-haspopup": "menu",
+        onclick: (event) => L.choose(event.currentTarget, face.number, under ? { frame: L.player.state.frame, x: face.x + face.w / 2, y: face.y + face.h / 2 } : null) }, h("b.number", {}, face.number ? String(face.number) : "?"))));
     };
     const original = (on) => { if (state.original !== on) { state.original = on; split(); } };
     return { show, setZoom, original, state, board, before };

@@ -21,7 +21,7 @@
   const phase = (place) => STATES[found()?.states[place]] ?? "open";
   L.findingWords = (row) => L.or(`finding.${row.code}`, row.words, row.values);
   L.spanWords = (first, last) => (first === last ? t("frame.number", { frame: first }) : t("frames.span", { first, last }));
-  L.whoWords = (person) => (person === null ? t("mend.everyone") : person ? t("person", { number: person }) : t("mend.nobody"));
+  L.whoWords = (person) => (person === null ? t("mend.everyone") : person ? L.personName(L.views.people?.people?.find((one) => one.number === person) ?? { number: person }) : t("mend.nobody"));
   L.findingCount = (n) => (n === 1 ? t("findings.one") : t("findings.count", { n }));
 
   // ---- on a job's card -------------------------------------------------------------------------------------------

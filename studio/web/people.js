@@ -12,15 +12,16 @@
   const same = (one, other) => one.use === other.use && one.source === other.source && one.style === other.style;
 
   // What may happen to one person; used from the list on the left and from the number on the picture.
-  L.choose = (anchor, number) => {
+  // place: of the face on a clip's frame that was pointed at.
+  L.choose = (anchor, number, place = null) => {
     const view = L.views.people;
     // 0: everybody who is not in the list.
     const person = number ? view.people.find((one) => one.number === number) : view.others && { choice: view.others };
     if (!person) return;
     const item = (choice, rest) => ({ checked: same(choice, person.choice),
       act: () => L.ask(number ? { do: "choose", person: number, choice } : { do: "choose_others", choice }), ...rest });
-    L.menu(anchor, number ? t("choose.for", { number }) : t("choose.for_others"), [
-      { group: t("choose.source") },
+    L.menu(anchor, number ? t("choose.for", { who: L.personName(person) }) : t("choose.for_others"), [
+      { group: t("choose.source", { who: number ? L.personName(person) : t("people.others") }) },
       ...view.sources.map((source) => item({ use: "source", source: source.name }, { label: source.name,
         picture: source.photos[0]?.url, icon: "person", disabled: !source.consent || !source.ready,
         detail: source.consent ? L.photoCount(source) : t("consent.first") })),
@@ -32,6 +33,7 @@
       item({ use: "keep" }, { id: "choose-keep", label: t("choice.keep"), icon: "person", detail: t("choice.keep.help") }),
       item({ use: "effects" }, { id: "choose-effects", label: t("choice.effects"), icon: "sliders",
         detail: t("choice.effects.help") }),
+      ...L.whoItem(anchor, number, place),
     ]);
   };
 
@@ -60,15 +62,22 @@
       h("summary", { "data-key": `remarks-${number}` }, t("remarks.more", { n: remarks.length - SHOWN })), remarks.slice(SHOWN).map(warning)) : null,
   ];
 
-  const row = (view, person) => h(`div.person.use-${person.choice.use}`, { "data-person": person.number, "data-key": `row-${person.number}` },
+  // How long somebody is to be seen; before that is known, how often a quick look saw them.
+  const seen = (person) => {
+    if (typeof person.seconds !== "number" || (person.so_far && !person.seconds)) return person.frames ? h("span.seen", {}, t("person.seen", { n: person.frames })) : null;
+    const time = L.screenTime(person.seconds);
+    return h("span.seen", { title: t("person.time.help") }, person.so_far ? t("person.so_far", { time }) : time);
+  };
+
+  const row = (view, person) => h(`div.person.use-${person.choice.use}${L.selectedPerson === person.number && view.screen === "clip" ? ".selected" : ""}`, { "data-person": person.number, "data-key": `row-${person.number}` },
     h("button.person-card", { id: `person-${person.number}`, "data-key": `person-${person.number}`, "aria-haspopup": "menu",
       onclick: (event) => L.choose(event.currentTarget, person.number),
       onmouseenter: () => L.pointAt?.(person.number), onmouseleave: () => L.pointAt?.(null) },
     h(`span.portrait.style-${person.choice.style ?? "none"}`, {},
       person.portrait ? h("img", { src: person.portrait, alt: "" }) : null, h("b.number", {}, String(person.number))),
-    h("span.person-words", {}, h("span.name", {}, t("person", { number: person.number })),
+    h("span.person-words", {}, h("span.name", {}, L.personName(person)),
       h("span.what", {}, L.choiceName(person.choice)),
-      person.frames ? h("span.seen", {}, t("person.seen", { n: person.frames })) : null),
+      seen(person)),
     becomes(view, person)),
     person.seen === undefined || person.seen === null ? null : h("button.bare.go-to", { "data-key": `go-to-${person.number}`, title: t("person.go_to"),
       "aria-label": t("person.go_to_of", { number: person.number }), onclick: () => L.player?.seek(person.seen) }, L.icon("film")),
@@ -116,6 +125,7 @@
       const asked = root.querySelector(".consent");
       if (asked && L.asked !== view.sources.length) asked.scrollIntoView({ block: "nearest" });
       L.asked = asked ? view.sources.length : 0;
+      L.drawLanes?.();
     },
   });
 })();

@@ -14,7 +14,8 @@
     const doubts = h("div.lane-track.doubts");
     const effects = h("div.lane-track.effects-lane");
     const head = h("div.playhead", { id: "playhead", tabIndex: 0, role: "slider" }, h("span.playhead-top"));
-    const tracks = h("div.tracks", {}, ruler, h("div.strip-row", {}, strip, outside), doubts, effects, head);
+    const lanes = L.makeLanes(player, { share: (frame) => share(frame), percent: (frame) => percent(frame), frameAtX: (x) => frameAtX(x) });
+    const tracks = h("div.tracks", {}, ruler, h("div.strip-row", {}, strip, outside), lanes.root, doubts, effects, head);
     const labels = h("div.lane-labels");
     const root = h("div.timeline", { id: "timeline" }, labels, tracks);
     let view = null;
@@ -187,14 +188,15 @@
       if (!view.clip) return;
       drawRuler();
       drawStrip();
+      lanes.draw(view);
       drawDoubts(questions);
       drawEffects();
-      L.fill(labels, h("span.label-ruler"), h("span.label-strip", {}, t("lane.clip")),
+      L.fill(labels, h("span.label-ruler"), h("span.label-strip", {}, t("lane.clip")), lanes.label,
         doubts.hidden ? null : h("span.label-lane", {}, t(questions.length ? "lane.questions" : "lane.boxes")), h("span.label-lane", {}, t("lane.effects")));
       lay();
       place();
     };
-    new ResizeObserver(() => { if (view?.clip) { drawRuler(); drawStrip(); } }).observe(tracks);
+    new ResizeObserver(() => { if (view?.clip) { drawRuler(); drawStrip(); lanes.draw(view); } }).observe(tracks);
     return { root, draw, place, set };
   };
 })();

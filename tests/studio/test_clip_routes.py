@@ -15,11 +15,16 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from models.interfaces import FaceStack
+from pipeline.analysis import file as blocks
+from pipeline.analysis.found import Found
+from pipeline.analysis.known import Known
 from pipeline.engine import Engine
 from studio.app import create_app
+from studio.clip_lanes import make_lanes
 from studio.clip_times import time_of
 from studio.session import TabSession
 from studio.settings import Settings
+from tests.pipeline.analysis.test_store import piece
 from tests.studio.clips import FRAMES, SIZE
 
 HERE = "http://127.0.0.1:7860"
@@ -56,6 +61,25 @@ def tab(app: FastAPI, client: TestClient, engine: Engine, clip: Path) -> TabSess
 
 def key_of(tab: TabSession) -> str:
     return next(iter(tab.clip.clips)).partition(":")[2][:16]
+
+
+def test_a_page_fetches_lanes_as_frames_numbers_alone(client: TestClient, tab: TabSession, stack: FaceStack,
+                                                      tmp_path: Path) -> None:
+    address = f"/clip/{tab.id}/{key_of(tab)}/lanes"
+    assert client.get(address).status_code == 404
+    path = tmp_path / "some.faces"
+    with path.open("wb") as file:
+        blocks.begin(file, {})
+        blocks.put_span(file, Found(0, 9, pieces=(piece(2, 5), piece(4, 6, x=300, seed=2))))
+        blocks.put_span(file, Found(10, 19, (10,), pieces=(piece(10, 10),)))
+    clip = tab.clip.clip
+    assert clip is not None
+    tab.clip.lanes = make_lanes(7, clip, Known(path, clip, stack.recogniser), tab.clip.recipe)
+    try:
+        assert client.get(address).json() == {
+            "rev": 7, "lanes": [{"number": 0, "runs": [[2, 19]]}], "cuts": [10], "unknown": [[20, FRAMES - 1]]}
+    finally:
+        tab.clip.lanes = None
 
 
 def test_a_video_is_served_by_ranges(client: TestClient, tab: TabSession, clip: Path) -> None:

@@ -25,7 +25,7 @@ OTHER = [language for language in LANGUAGES if language != FALLBACK]
 MADE_UP = {
     "screen.": ("image", "clip", "models", "system"), "role.": ROLES, "style.": ("blur", "pixelate", "solid"),
     "stage.": ("opening", "finding", "learning", "rendering", "saving", "probing", "making_example", "looking",
-               "estimating", "previewing"),
+               "estimating", "previewing", "analysing"), "survey.": ("working", "stopped", "failed"),
     "models.role.": tuple(f"{role}{ending}" for role in get_args(Role) for ending in ("", ".help")),
     "models.state.": tuple(f"{state}{ending}" for state in (*get_args(FileState), "packaged", "damaged", "missing")
                            for ending in ("", ".help")),

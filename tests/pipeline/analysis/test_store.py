@@ -16,6 +16,7 @@ from models.face import Box
 from pipeline.analysis import file as blocks
 from pipeline.analysis.found import FILLED, HELD, SEEN, UNKNOWN, Found, Glimpse, Piece
 from pipeline.analysis.known import Known
+from pipeline.analysis.lanes import holes, joined, lanes_of
 from pipeline.analysis.people import clusters_of, numbers_of, tracks_of
 from pipeline.analysis.store import Analyses, Wanted, key_of, spans_of
 from pipeline.clips.clip import Clip
@@ -233,3 +234,62 @@ def test_reading_a_file_twice_gives_the_same_people(clip: Clip, tmp_path: Path) 
     path = analyses.path(clip, stack, Looking()).with_suffix(".going")
     one, other = (Known(path, clip, stack.recogniser).people() for _ in range(2))
     assert [(p.person, p.ticks, p.frames) for p in one] == [(p.person, p.ticks, p.frames) for p in other]
+
+
+def stored(folder: Path, clip: Clip, *pieces: Piece) -> Known:
+    """What an analysis of the clip with these faces is known of."""
+    path = folder / "some.faces"
+    with path.open("wb") as file:
+        blocks.begin(file, {})
+        blocks.put_span(file, Found(0, 479, (240,), pieces=pieces))
+    return Known(path, clip, Always())
+
+
+def alike(number: int, value: float) -> Person:
+    return Person(number=number, recogniser="always", descriptor=(value,) * 128)
+
+
+def test_who_is_new_in_an_analysis_and_who_would_not_be_missed(clip: Clip, tmp_path: Path) -> None:
+    # Distances are 128 ** 0.5 = 11.3 times what the descriptors differ by; .6 is the threshold.
+    known = stored(tmp_path, clip, piece(0, 50, descriptor=0.0), piece(60, 40, descriptor=0.03),
+                   piece(110, 30, descriptor=0.05), piece(200, 5, descriptor=1.0))
+    assert [cluster.frames for cluster in known.clusters] == [120, 5]
+    assert [cluster.frames for cluster in known.newcomers((), 1)] == [120, 5]
+    assert [cluster.frames for cluster in known.newcomers((alike(1, 0.0),), 1)] == [5]
+    assert known.newcomers((alike(1, 0.0),), 6) == ()
+    other = Person(number=1, recogniser="another", descriptor=(0.0,) * 128)
+    assert known.newcomers((other,), 1) == (), "they cannot be compared"
+    # 2 was found while nothing joined the first and the third: now all of it would be 1's.
+    people = (alike(1, 0.0), alike(2, 0.06), alike(3, 1.0))
+    assert known.decided(people).numbers == {1: 1, 2: 1, 3: 2, 4: 3}
+    assert known.superfluous(people, {2, 3}) == {2}
+    assert known.superfluous(people, {1, 2}) == {2}, "one of the two is to stay"
+    assert known.superfluous(people, ()) == frozenset()
+    person = known.person(7, known.tracks[3].descriptor, known.tracks[3].glimpses[0])  # type: ignore[arg-type]
+    assert (person.number, person.seen, person.name) == (7, "8", "")
+
+
+def test_lanes_show_where_everybody_is_and_what_is_said_of_them(clip: Clip, tmp_path: Path) -> None:
+    known = stored(tmp_path, clip, piece(0, 240, descriptor=0.0), piece(240, 100, descriptor=0.0),
+                   piece(400, 50, descriptor=0.0), piece(60, 20, descriptor=1.0, x=300, clear=0.9),
+                   piece(100, 10, descriptor=2.0, x=300))
+    people = (alike(1, 0.0), alike(2, 1.0))
+    found = {lane.number: lane for lane in lanes_of(known.decided(people))}
+    assert {number: lane.runs for number, lane in found.items()} == {
+        0: ((100, 109),), 1: ((0, 339), (400, 449)), 2: ((60, 79),)}
+    assert found[2].best is not None
+    assert (found[2].best.frame, round(found[2].best.clear, 3)) == (60, 0.9)
+    merged = (Merged(number=2, into=1),)
+    assert [lane.number for lane in lanes_of(known.decided(people, merged=merged))] == [0, 1]
+    assert holes(((0, 9), (5, 12), (20, 29)), 40) == ((13, 19), (30, 39))
+    assert holes((), 3) == ((0, 2),)
+    assert holes(((0, 2),), 3) == ()
+    assert joined(((5, 6), (0, 4), (8, 9))) == ((0, 6), (8, 9))
+
+
+def test_a_word_on_a_face_that_was_merged_is_on_whom_it_is_now(clip: Clip, tmp_path: Path) -> None:
+    analyses, stack = Analyses(tmp_path), standing_stack()[0]
+    known = analyses.analyse(clip, stack, Looking(), Wanted(0, 0))
+    people = (known.people()[0].person, Person(number=2, recogniser="always", descriptor=(5.0,) * 8))
+    decided = known.decided(people, (Whose(at="0.1", x=0.5, y=0.5, number=2),), (Merged(number=2, into=1),))
+    assert [one.face.number for one in decided.faces_at(10, {})] == [1]

@@ -132,6 +132,33 @@ def test_a_preview_does_not_wait_for_an_analysis(registry: Registry, path: Path,
     assert engine.portrait(clip, person).data[:2] == b"\xff\xd8"
 
 
+def test_faces_of_a_frame_obey_the_users_word_and_a_name_draws_nothing(registry: Registry, path: Path, tmp_path: Path,
+                                                                      ) -> None:
+    engine, _ = engine_of(registry, tmp_path)
+    clip = engine.open_clip(path)
+    one = engine.look_through(clip)[0].person
+    people = (one, one.model_copy(update={"number": 2, "descriptor": (5.0,) * 8}))
+    merged, not_her = (Merged(number=1, into=2),), (Whose(at="0.4", x=0.5, y=0.5, number=0),)
+
+    def numbers(**words: Any) -> list[int]:
+        return [there.number for there in engine.faces_at(clip, Fraction(1), people, **words)]
+
+    assert numbers() == [1]
+    assert numbers(merged=merged) == [2], "also where nothing is known yet"
+    engine.analyse_clip(clip)
+    assert numbers() == [1]
+    assert numbers(merged=merged) == [2]
+    assert numbers(whose=not_her, merged=merged) == [0]
+
+    def keys(**words: Any) -> list[str]:
+        recipe = painted(registry, clip, **words)
+        plan = make_plan(recipe, clip, resolve(clip, tmp_path / "o.mkv", recipe.output.clip))
+        return [part.key for part in plan.parts]
+
+    named = one.model_copy(update={"name": "Ann"})
+    assert keys(people=(one,)) == keys(people=(named,)) != keys(people=people)
+
+
 def test_where_the_device_fails_the_analysis_goes_on_elsewhere(registry: Registry, path: Path, tmp_path: Path) -> None:
     engine, _ = engine_of(registry, tmp_path)
     clip = engine.open_clip(path)

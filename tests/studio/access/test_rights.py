@@ -44,6 +44,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "job": {"job": "0a", "wish": "cancel"}, "take_up": {"job": "0a"}, "accept": {"job": "0a", "start": 0, "stop": 1},
     "go_on": {"job": "0a"}, "findings": {"job": "0a"}, "ignore_finding": {"finding": "k"},
     "fix": {"first": 0, "last": 1, "fix": {"fix": "hold"}}, "unfix": {"fix": 0},
+    "name_person": {"person": 1, "name": "Ann"}, "merge_people": {"person": 2, "into": 1},
+    "separate_people": {"person": 2}, "say_who": {"frame": 0, "person": 1, "to": 0}, "survey": {"on": False},
     "play_result": {"job": "0a"}, "dismiss": {"notice": 1},
     **{name: {"effect": "e"} for name in ("remove_effect", "duplicate_effect", "reset_effect")},
 }
