@@ -217,6 +217,8 @@ async def _catch_up(c: ClipSession, settle: bool = True) -> Steps:
         yield step
     async for step in clip_people.watch(c, _picture):
         yield step
+    async for step in _estimate(c, None):
+        yield step
 
 
 async def _newest(c: ClipSession, place: Newest[T], stage: str, work: Callable[[Ticket[T]], T], into: list[T]) -> Steps:
@@ -305,7 +307,8 @@ async def _estimate(c: ClipSession, output: str | None) -> Steps:
         c.estimate, c.estimate_for = None, None
         yield MOVING
         return
-    asked = f"{_pace_of(recipe)} {c.factor} {output}"
+    whole = c.lanes is not None and c.lanes.whole  # then groups in which nobody is will be copied
+    asked = f"{_pace_of(recipe)} {c.factor} {output} {whole}"
     if c.estimate_for == asked:
         return
     c.estimate_for = asked
@@ -331,7 +334,8 @@ def _pace_of(recipe: Recipe) -> str:
     """What an estimate depends on. A slider's place changes it by less than it is sure of: measuring anew after each
     would take the machine from the preview that shows what the slider did."""
     chains = [(s.start, s.stop, [(effect.processor, effect.on) for effect in s.effects]) for s in recipe.segments]
-    rest = recipe.model_dump_json(include={"target", "cast", "everyone", "covers", "trim", "looking", "output"})
+    rest = recipe.model_dump_json(include={"target", "cast", "everyone", "merged", "whose", "covers", "trim", "looking",
+                                           "output"})
     return f"{chains} {rest}"
 
 
