@@ -109,6 +109,12 @@ async def ignore(c: ClipSession, action: actions.IgnoreFinding) -> None:
     judged.ignored = keys
 
 
+def mended(c: ClipSession) -> str | None:
+    """The finished clip that a render of the present recipe mends: what is let be in it is let be in that, too."""
+    judged = c.judged
+    return judged.version.output if judged is not None and judged.is_made_with(c.for_engine(c.recipe)) else None
+
+
 # What the page is told ----------------------------------------------------------------------------------------------
 
 

@@ -36,7 +36,7 @@ async def steps(c: ClipSession, action: Any) -> Steps:
     if isinstance(action, actions.Render):
         async for step in learn(c):
             yield step
-        await asyncio.to_thread(submit, c, action.output, action.overwrite)
+        await asyncio.to_thread(submit, c, action.output, action.overwrite, clip_findings.mended(c))
     elif isinstance(action, actions.AskJob):
         await asyncio.to_thread(c.machine.jobs.ask, action.job, action.wish)
         if action.wish == "remove":
@@ -57,8 +57,7 @@ async def steps(c: ClipSession, action: Any) -> Steps:
     elif isinstance(action, actions.RenderAgain):
         async for step in learn(c):
             yield step
-        earlier = c.judged.version.output if c.judged is not None and c.judged.is_of(c.recipe) else None
-        c.again = await asyncio.to_thread(submit, c, None, False, earlier)
+        c.again = await asyncio.to_thread(submit, c, None, False, clip_findings.mended(c))
     yield EVERYTHING
 
 

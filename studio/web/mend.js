@@ -80,9 +80,11 @@
   const again = () => {
     const now = view();
     const job = L.jobs.find((one) => one.id === now.again && ["queued", "running", "paused"].includes(one.state));
+    const failed = L.jobs.find((one) => one.id === now.again && one.state === "failed")?.error;
     const waiting = now.found ? now.found.unrendered : fixes().length;
     return h("div.render-again", { "data-key": "again" },
       job ? [h("span.hint", { role: "status" }, L.jobWords(job)), h("div.loading", {}, L.jobBar(job))] : null,
+      failed ? h("p.remark", { role: "alert", "data-code": failed.code }, L.icon("warning"), h("span", {}, L.or(`error.${failed.code}`, failed.words, { subject: failed.subject }))) : null,
       h("button.button.primary", { id: "render-again", "data-key": "render-again", disabled: Boolean(job) || !waiting || !now.changed, title: t("mend.again.help"),
         onclick: () => { awaited = { before: now.again }; L.ask({ do: "render_again" }); L.lookAtJobs(); [200, 600, 1500].forEach((wait) => setTimeout(L.lookAtJobs, wait)); } },
       L.icon("again"), waiting ? t("mend.again_n", { n: waiting }) : t("mend.again")));
