@@ -170,10 +170,10 @@ def test_this_is_not_her_counts_for_the_track_and_is_undone(known: TabSession) -
     assert [one.number for one in known.clip.recipe.whose] == [3], "the later word on the same track counts"
     assert faces(known, 20) == [1, 3]
     do(known, do="say_who", frame=10, person=3, to=2)
-    assert known.clip.recipe.whose == (), "what was found needs no word"
+    assert not known.clip.recipe.whose, "what was found needs no word"
     for _ in range(3):
         do(known, do="undo")
-    assert known.clip.recipe.whose == ()
+    assert not known.clip.recipe.whose
     assert faces(known, 20) == [1, 2]
     do(known, do="say_who", frame=100, person=1, x=0.01, y=0.99, to=2)
     assert codes(known) == ["RECIPE.NO_SUCH_FACE"]
@@ -220,7 +220,8 @@ def test_names_are_kept_with_the_recipe_and_change_no_picture(known: TabSession,
     assert known.machine.analysing.look(known.id) is not None
     do(known, do="close")
     assert known.machine.analysing.look(known.id) is None
-    assert known.clip.recipe.merged == known.clip.recipe.whose == ()
+    assert not known.clip.recipe.merged
+    assert not known.clip.recipe.whose
     do(known, do="load_recipe", at=str(path), name="kept.likeness.json", how="machine")
     now = known.clip.recipe
     assert (now.people, now.merged, now.whose) == (before.people, before.merged, before.whose)
@@ -230,7 +231,8 @@ def test_names_are_kept_with_the_recipe_and_change_no_picture(known: TabSession,
         do(known, do="undo")
     assert known.clip.recipe.people[0].name == ""
     known.clip.edit(actions.Look(do="look", small=True, turned=False))
-    assert known.clip.recipe.merged == known.clip.recipe.whose == (), "numbers begin anew"
+    assert not known.clip.recipe.merged
+    assert not known.clip.recipe.whose, "numbers begin anew"
 
 
 def test_what_is_not_analysed_at_the_playhead_is_looked_at_before_a_word_on_it_counts(tabs: Tabs, crowd: Path,
