@@ -138,8 +138,14 @@
       h("span.figures", {}, at < 0 ? `– / ${rows.length}` : `${at + 1} / ${rows.length}`),
       h("button.button.quiet.small", { "data-key": "finding-next", id: "finding-next", title: `${t("findings.next")} · N`, "aria-label": t("findings.next"), onclick: () => L.nextFinding(1) }, L.icon("ahead"))) : null;
   };
+  // Side by side there is a finding; where none is chosen, the first.
+  const setMode = (mode) => {
+    state.mode = mode;
+    if (mode !== "preview" && !chosen()) choose(listed()[0] ?? null);
+    draw();
+  };
   const modes = () => (state.rows.length ? h("span.segments.wide", { role: "group", "data-key": "modes", "aria-label": t("findings.mode") }, ["row", "whole", "preview"].map((one) => h("button.segment", {
-    "data-key": `mode-${one}`, id: `mode-${one}`, "aria-pressed": String(state.mode === one), title: t(`findings.mode.${one}.help`), onclick: () => { state.mode = one; draw(); } }, t(`findings.mode.${one}`)))) : null);
+    "data-key": `mode-${one}`, id: `mode-${one}`, "aria-pressed": String(state.mode === one), title: t(`findings.mode.${one}.help`), onclick: () => setMode(one) }, t(`findings.mode.${one}`)))) : null);
 
   const about = (row) => h("div.finding-about", { "data-key": "about" },
     h("p.finding-why", {}, L.findingWords(row)),
