@@ -24,6 +24,10 @@
       try {
         const width = Math.min(clip.width, Math.ceil(window.innerWidth * (window.devicePixelRatio || 1)));
         const answer = await fetch(`${clip.frame}${frame}?w=${width}`, { signal: mine.signal });
+        if (answer.status === 409) { // an older request came in later, and overtook this one
+          timers.push(setTimeout(() => { if (state.clip === clip && state.frame === frame) fetchExact(); }, SETTLE));
+          return;
+        }
         if (!answer.ok) return;
         const url = URL.createObjectURL(await answer.blob());
         const next = new Image();
