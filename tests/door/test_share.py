@@ -90,6 +90,7 @@ def test_a_tunnel_from_the_start_tells_the_password_once_and_then_the_link(tmp_p
     assert all(entry["time"] and entry["who"] for entry in entries)
 
 
+@pytest.mark.long
 def test_a_tunnel_that_does_not_open_is_said_in_the_terminal_and_the_studio_goes_on(tmp_path: Path) -> None:
     with serving(tmp_path, "--share", "cmd:sh -c 'echo who are you; exit 1'") as terminal:
         address = terminal.wait(r"Likeness is at (\S+)")[1]

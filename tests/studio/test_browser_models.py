@@ -24,6 +24,7 @@ SHA = hashlib.sha256(DATA).hexdigest()
 OTHER = "0" * 64
 
 
+@pytest.mark.long
 def test_a_download_is_stopped_gone_on_with_and_checked(tmp_path: Path) -> None:
     half = len(DATA) // 2
     with serving(Shelf(DATA, faults=[f"stall:{half}"])) as good, serving(Shelf(DATA, faults=["corrupt"])) as bad:
