@@ -8,7 +8,8 @@ from typing import Any
 
 from pipeline.analysis.found import Glimpse
 from pipeline.analysis.known import Decided, Known
-from pipeline.analysis.lanes import Lane, holes, lanes_of
+from pipeline.analysis.lanes import Lane, lanes_of
+from pipeline.analysis.runs import holes
 from pipeline.engine import Clip
 from pipeline.recipe import Recipe
 from studio.clip_times import time_of

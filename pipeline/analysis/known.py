@@ -21,6 +21,7 @@ from models.interfaces import Recogniser
 from pipeline.analysis.file import Place, read, read_points
 from pipeline.analysis.found import FILLED, HELD, SEEN, Found, Glimpse
 from pipeline.analysis.people import Cluster, Track, clusters_of, numbers_of, tracks_of
+from pipeline.analysis.runs import Runs, holes, joined
 from pipeline.clips.clip import Clip
 from pipeline.recipe import Merged, Person, Whose
 from pipeline.tracking.follow import UNSURE, FollowedFace, held_remark, unsure_remark
@@ -62,11 +63,6 @@ class Known:
         """The first tick that could not be read."""
         found = (self.file.end or {}).get("damaged")
         return None if found is None else int(found)
-
-    @property
-    def length(self) -> int:
-        """Frames of the clip, known or not."""
-        return self.clip.frames
 
     @property
     def frames(self) -> int:
@@ -229,18 +225,13 @@ class Decided:
                        track=track.number, known=away.get(number, float("inf")),
                        other=min((d for n, d in away.items() if n != number), default=float("inf")))
 
-    def busy(self, changed: Callable[[int], bool]) -> tuple[tuple[int, int], ...]:
-        """First and last frames of spans in which somebody is for whom `changed` is true of the number, and of those
-        that are not known. They may overlap."""
+    def busy(self, changed: Callable[[int], bool]) -> Runs:
+        """The frames in which somebody is for whom `changed` is true of the number, and those that are not known."""
         found = [(piece.first, piece.last) for number, span in enumerate(self.known.spans)
                  for place, piece in enumerate(span.pieces)
                  if changed(self.numbers.get(self.known._owner[number, place].number, 0))]
-        at = 0
-        for first, behind in [*((span.first, span.last + 1) for span in self.known.spans), (self.known.length, 0)]:
-            if at < first:
-                found.append((at, first - 1))
-            at = behind
-        return tuple(found)
+        unknown = holes([(span.first, span.last) for span in self.known.spans], self.known.clip.frames)
+        return joined([*found, *unknown])
 
     def digest(self, first: int, last: int) -> str:
         """Of all that is known of these frames, and of whose they are."""

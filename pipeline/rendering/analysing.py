@@ -8,6 +8,7 @@ from models.errors import Cancelled
 from models.interfaces import FaceStack
 from models.sessions import DeviceLost
 from pipeline.analysis.known import Decided, Known, frame_at
+from pipeline.analysis.runs import Runs
 from pipeline.analysis.store import Analyses, Wanted
 from pipeline.chain import Admission
 from pipeline.clips.clip import Clip
@@ -48,7 +49,7 @@ def who_is_where(analyses: Analyses | None, recipe: Recipe, clip: Clip, plan: Pl
     return None if known is None else known.decided(recipe.people, recipe.whose, recipe.merged), faces
 
 
-def busy_for(known: Decided | None, recipe: Recipe, admission: Admission) -> tuple[tuple[int, int], ...] | None:
+def busy_for(known: Decided | None, recipe: Recipe, admission: Admission) -> Runs | None:
     """See `make_plan`. None, too, where the content analyser looks: it sees every second of what has effects."""
     if known is None or admission.looked_at:
         return None

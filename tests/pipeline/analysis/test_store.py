@@ -16,8 +16,9 @@ from models.face import Box
 from pipeline.analysis import file as blocks
 from pipeline.analysis.found import FILLED, HELD, SEEN, UNKNOWN, Found, Glimpse, Piece
 from pipeline.analysis.known import Known
-from pipeline.analysis.lanes import holes, joined, lanes_of
+from pipeline.analysis.lanes import lanes_of
 from pipeline.analysis.people import clusters_of, numbers_of, tracks_of
+from pipeline.analysis.runs import holes, joined
 from pipeline.analysis.store import Analyses, Wanted, key_of, spans_of
 from pipeline.clips.clip import Clip
 from pipeline.clips.probe import open_clip
