@@ -22,6 +22,7 @@ from studio.clip_session import SPAN, ClipSession, MovingPreview, Still
 from studio.clip_times import frame_at, length_of, time_of
 from studio.project import short_of
 from studio.steps import (
+    BRINGS,
     EVERYTHING,
     TELL_EVERY,
     Steps,
@@ -85,7 +86,7 @@ async def steps(c: ClipSession, action: Any) -> Steps:
     else:
         async for step in _change(c, action):
             yield step
-        async for step in _catch_up(c, settle=isinstance(action, _BRINGS)):
+        async for step in _catch_up(c, settle=isinstance(action, BRINGS)):
             yield step
 
 
@@ -110,10 +111,6 @@ async def _change(c: ClipSession, action: Any) -> Steps:
             yield step
     elif not isinstance(action, actions.Refresh):
         c.edit(action)
-
-
-_BRINGS = (actions.Open, actions.AddPhoto, actions.Consent, actions.Look, actions.LoadRecipe)
-"""What may leave one person and one source with nothing to ask. Not undo: it would be taken back at once."""
 
 
 # Opening ------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from studio.access import rights
 from studio.project import Place, Project, short_of
 from studio.session import TabSession
 from studio.steps import (
+    BRINGS,
     EVERYTHING,
     TELL_EVERY,
     Steps,
@@ -165,7 +166,7 @@ async def _steps(tab: TabSession, action: Any) -> Steps:
             yield step
     else:
         tab.edit(action)
-    async for step in _catch_up(tab, settle=isinstance(action, _BRINGS)):
+    async for step in _catch_up(tab, settle=isinstance(action, BRINGS)):
         yield step
 
 
@@ -200,10 +201,6 @@ async def _load_recipe(tab: TabSession, action: actions.LoadRecipe) -> Steps:
         tab.keep_picture(read[0].target)
     tab.shots.update(read[0].shots)
     tell_missing(tab, reload.take_over(tab, loaded, read[0]))
-
-
-_BRINGS = (actions.Open, actions.AddPhoto, actions.Consent, actions.Look, actions.LoadRecipe)
-"""What may leave one person and one source with nothing to ask. Not undo: it would be taken back at once."""
 
 
 async def _catch_up(tab: TabSession, settle: bool = True) -> Steps:

@@ -29,6 +29,9 @@ TELL_EVERY = 0.12
 
 Steps = AsyncIterator[tuple[str, ...]]
 
+BRINGS = (actions.Open, actions.AddPhoto, actions.Consent, actions.Look, actions.LoadRecipe)
+"""What may leave one person and one source with nothing to ask. Not undo: it would be taken back at once."""
+
 
 async def run(tab: Project, stage: str, work: Callable[[Ticket[T]], T], into: list[T], wanted: Hashable = None,
               worker: Worker | None = None) -> Steps:
