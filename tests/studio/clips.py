@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from pipeline.clips.example import example_clip
+from pipeline.engine import Engine
+from studio.machine import Machine
 from studio.perform import perform
 from studio.session import TabSession
+from studio.tabs import Tabs
+from studio.work import Worker
 
 SIZE, FRAMES, CUT = (640, 360), 36, 18
 """Faces of about 78 pixels between the outer eye corners: the built-in detector finds them, and a frame takes a quarter
@@ -24,6 +30,18 @@ def small_clip(folder: Path, name: str = "interview.mp4") -> Path:
     if not path.exists():
         example_clip(path, size=SIZE, frames=FRAMES, cut=CUT)
     return path
+
+
+@contextlib.contextmanager
+def tabs_of(engine: Engine, folder: Path) -> Iterator[Tabs]:
+    """A studio's tabs without its server. The queue is not started: jobs are submitted, and stay."""
+    machine = Machine(folder / "data")
+    with ThreadPoolExecutor(1) as executor:
+        opened = Tabs(engine, Worker(executor), folder / "data" / "tabs" / "run", machine)
+        opened.uploads.mkdir(parents=True)
+        yield opened
+        opened.close_all()
+        machine.close()
 
 
 def do(tab: TabSession, **action: Any) -> list[tuple[str, ...]]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from models.interfaces import FaceStack
 from pipeline.engine import Engine
-from studio.machine import Machine
 from studio.session import TabSession
 from studio.tabs import Tabs
-from studio.work import Worker
-from tests.studio.clips import small_clip
+from tests.studio.clips import small_clip, tabs_of
 from tests.studio.serving import Studio, serve
 
 
@@ -33,14 +30,8 @@ def engine(stack: FaceStack) -> Iterator[Engine]:
 
 @pytest.fixture
 def tabs(engine: Engine, tmp_path: Path) -> Iterator[Tabs]:
-    """The queue is not started: jobs are submitted, and stay."""
-    machine = Machine(tmp_path / "data")
-    with ThreadPoolExecutor(1) as executor:
-        opened = Tabs(engine, Worker(executor), tmp_path / "data" / "tabs" / "run", machine)
-        opened.uploads.mkdir(parents=True)
+    with tabs_of(engine, tmp_path) as opened:
         yield opened
-        opened.close_all()
-        machine.close()
 
 
 @pytest.fixture

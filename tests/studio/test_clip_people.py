@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +17,9 @@ from pipeline.engine import Engine
 from pipeline.recipe import Anonymise, Keep, Merged, Recipe
 from studio import actions, clip_people, views, who
 from studio.analysing import Asked, next_spans
-from studio.machine import Machine
 from studio.session import TabSession
 from studio.tabs import Tabs
-from studio.work import Worker
-from tests.studio.clips import codes, do, wait_for
+from tests.studio.clips import codes, do, tabs_of, wait_for
 from tests.studio.crowd import crowd_clip, crowd_stack
 
 FRAMES, PASSER = 336, 272
@@ -61,17 +57,6 @@ def fresh(finished: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """The same with nothing analysed yet."""
     monkeypatch.setattr(finished, "analyses", Analyses(tmp_path / "analyses"))
     return finished
-
-
-@contextlib.contextmanager
-def tabs_of(engine: Engine, folder: Path) -> Iterator[Tabs]:
-    machine = Machine(folder / "data")
-    with ThreadPoolExecutor(1) as executor:
-        made = Tabs(engine, Worker(executor), folder / "data" / "tabs" / "run", machine)
-        made.uploads.mkdir(parents=True)
-        yield made
-        made.close_all()
-        machine.close()
 
 
 @pytest.fixture

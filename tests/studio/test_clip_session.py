@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from models.interfaces import FaceStack
 from pipeline.engine import Engine
 from pipeline.jobs.job import JobFault
 from pipeline.recipe import Anonymise, Keep, Recipe, Span, UseSource
@@ -19,39 +16,13 @@ from studio import clip_jobs, views
 from studio.clip_reload import request_of
 from studio.clip_times import edge_at, frame_at, time_of, times_table
 from studio.job_views import card
-from studio.machine import Machine
 from studio.session import TabSession
 from studio.settings import Settings
 from studio.tabs import Tabs
-from studio.work import Worker
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.studio.clips import FRAMES, codes, do
 
 DOUBT = {"code": "ANONYMISE.GAP", "start": 0.2, "stop": 0.4, "words": "A head was lost here."}
-
-
-@pytest.fixture(scope="module")
-def engine(stack: FaceStack) -> Iterator[Engine]:
-    engine = Engine(faces=stack)
-    yield engine
-    engine.close()
-
-
-@pytest.fixture
-def tabs(engine: Engine, tmp_path: Path) -> Iterator[Tabs]:
-    """The queue is not started: jobs are submitted, and stay."""
-    machine = Machine(tmp_path / "data")
-    with ThreadPoolExecutor(1) as executor:
-        opened = Tabs(engine, Worker(executor), tmp_path / "data" / "tabs" / "run", machine)
-        opened.uploads.mkdir(parents=True)
-        yield opened
-        opened.close_all()
-        machine.close()
-
-
-@pytest.fixture
-def tab(tabs: Tabs) -> TabSession:
-    return tabs.open("one")
 
 
 def open_here(tab: TabSession, path: Path) -> None:
