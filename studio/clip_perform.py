@@ -224,29 +224,32 @@ async def _newest(c: ClipSession, place: Newest[T], stage: str, work: Callable[[
     yield MOVING
     while not await ticket.wait(TELL_EVERY):
         yield MOVING
-    if ticket.superseded or c.closed:
-        return
-    place.drop()
-    into.append(ticket.future.result())
+    made = place.take(ticket)
+    if made is not None and not c.closed:
+        into.append(made)
 
 
 async def _picture(c: ClipSession) -> Steps:
     """Whose faces are in the frame at the playhead, and the frame with the recipe's effects."""
     clip, at, recipe = c.clip, c.at, c.recipe
     if clip is None:
+        c.finding.drop()
         c.previews.drop()
         return
     there_known = c.lanes is not None and c.lanes.known.holds(at, at)
     key = f"{clip.id} {recipe.looking} {depends_on(recipe)} {there_known}"
     if c.faces is None or c.faces[:2] != (key, at):
         there: list[tuple[FaceThere, ...]] = []
-        async for step in _newest(c, c.previews, "finding", lambda _: c.engine.faces_at(
+        c.previews.drop()  # of another frame, or of who was thought to be there
+        async for step in _newest(c, c.finding, "finding", lambda _: c.engine.faces_at(
                 clip, time_of(clip, at), recipe.people, recipe.looking, recipe.whose, recipe.merged), there):
             yield step
         if not there:
             return
         c.faces = (key, at, there[0])
         yield MOVING
+        if c.finding.running:
+            return  # somebody went on meanwhile: who is there now is found first, and then drawn
     async for step in _still(c):
         yield step
 
@@ -325,6 +328,8 @@ async def _estimate(c: ClipSession, output: str | None) -> Steps:
         c.estimate = made[0]
         c.calm("bar")
         yield MOVING
+    elif c.estimate_for == asked:
+        c.estimate_for = None  # stopped, not replaced by another: the next change asks again
 
 
 def _pace_of(recipe: Recipe) -> str:

@@ -106,8 +106,8 @@ class ClipSession(Project):
     def __post_init__(self) -> None:
         self.safe = self.machine.safe
         super().__post_init__()
+        self.finding: Newest[tuple[FaceThere, ...]] = Newest(self.worker)
         self.previews: Newest[Any] = Newest(self.worker)
-        self.looking: Newest[tuple[tuple[PersonFound, ...], dict[str, Encoded]]] = Newest(self.machine.aside)
         self.estimating: Newest[Estimate] = Newest(self.machine.aside)
         self.rendering_span: Newest[Path] = Newest(self.worker)
 
@@ -332,7 +332,7 @@ class ClipSession(Project):
 
     def clear(self) -> None:
         """Tells everything that runs for this tab to stop."""
-        for work in (self.previews, self.looking, self.estimating, self.rendering_span):
+        for work in (self.finding, self.previews, self.estimating, self.rendering_span):
             work.drop()
         if self.job is not None:
             self.job.cancel()

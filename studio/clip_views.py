@@ -92,7 +92,8 @@ def tray(c: ClipSession) -> View:
 
 def busy(c: ClipSession) -> View | None:
     """What a person waits for comes first; what is done aside, last."""
-    waiting: list[Ticket[Any] | None] = [c.rendering_span.ticket, c.previews.ticket, c.job, c.estimating.ticket]
+    waiting: list[Ticket[Any] | None] = [c.rendering_span.ticket, c.finding.ticket, c.previews.ticket, c.job,
+                                          c.estimating.ticket]
     ticket = next((one for one in waiting if one is not None and not one.done), None)
     return None if ticket is None else {"stage": ticket.stage, "share": round(ticket.share, 3)}
 

@@ -256,10 +256,10 @@ async def _preview(tab: TabSession) -> Steps:
     yield EVERYTHING
     while not await ticket.wait(TELL_EVERY):
         yield ("tray", "viewer")
-    if ticket.superseded or tab.closed:
+    made = tab.previews.take(ticket)
+    if made is None or tab.closed:
         return
-    tab.previews.drop()
-    tab.rendered, shown = ticket.future.result()
+    tab.rendered, shown = made
     tab.rendered_for = wanted
     tab.seconds = time.monotonic() - began
     tab.show_result(f"{short_of(target.id)}/after-{time.monotonic_ns():x}", shown)

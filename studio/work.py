@@ -24,7 +24,6 @@ class Ticket(Generic[T]):
         self.share = 0.0
         self.future: Future[T] = Future()
         self._cancelled = threading.Event()
-        self.superseded = False
 
     def progress(self, share: float, stage: str = "") -> None:
         """Called by the worker. share: 0..1 of this piece of work."""
@@ -99,9 +98,20 @@ class Newest(Generic[T]):
         self.ticket = self._worker.start(stage, work)
         return self.ticket
 
+    def take(self, ticket: Ticket[T]) -> T | None:
+        """What a ticket of this place came to; None where another has taken its place, though it be done already: then
+        the other's result is the one that counts. Raises what the work did."""
+        if self.ticket is not ticket:
+            return None
+        self.ticket = None
+        return ticket.future.result()
+
+    @property
+    def running(self) -> bool:
+        return self.ticket is not None and not self.ticket.done
+
     def drop(self) -> None:
         """Nobody waits for the present one any more."""
-        if self.ticket is not None and not self.ticket.done:
-            self.ticket.superseded = True
+        if self.ticket is not None:
             self.ticket.cancel()
         self.ticket = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from studio import clip_jobs, views
 from studio.clip_reload import request_of
 from studio.clip_times import edge_at, frame_at, time_of, times_table
 from studio.job_views import card
+from studio.perform import perform
 from studio.session import TabSession
 from studio.settings import Settings
 from studio.tabs import Tabs
@@ -99,6 +102,33 @@ def test_a_playhead_that_the_studio_moved_is_not_moved_back_by_a_hand_that_left_
     assert c.at == 12
     do(tab, do="at", frame=30, jump=views.clip(tab)["jump"])
     assert c.at == 30
+
+
+def test_faces_of_a_frame_that_was_left_do_not_take_the_place_of_those_that_are_looked_at(tab: TabSession, clip: Path,
+                                                                                          ) -> None:
+    """The older look is done already when the newer one is asked for, and is heard of last."""
+    swapped(tab, clip)
+    c = tab.clip
+
+    async def asked(frame: int) -> tuple[Any, Any]:
+        """Goes there, until the faces of the frame are being found."""
+        before, steps = c.finding.ticket, perform(tab, {"do": "at", "frame": frame})
+        while c.finding.ticket is before:
+            await anext(steps)
+        return steps, c.finding.ticket
+
+    async def two() -> None:
+        older, ticket = await asked(5)
+        await asyncio.to_thread(ticket.future.result, 60)
+        newer, _ = await asked(27)
+        for steps in (older, newer):
+            async for _step in steps:
+                pass
+
+    asyncio.run(two())
+    assert [face["number"] for face in views.clip(tab)["faces"]] == [2]
+    assert c.still is not None
+    assert c.still.frame == 27
 
 
 def test_sliders_edit_the_segment_under_the_playhead(tab: TabSession, clip: Path) -> None:

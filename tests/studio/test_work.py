@@ -30,9 +30,22 @@ def test_the_newest_request_wins_and_the_older_is_told_to_stop(worker: Worker) -
     first = newest.ask("rendering", wait_for_cancel)
     second = newest.ask("rendering", lambda _: "second")
     assert second.future.result(10) == "second"
-    assert first.superseded
     with pytest.raises(Cancelled):
         first.future.result(10)
+    assert newest.take(first) is None
+    assert newest.take(second) == "second"
+
+
+def test_an_older_request_that_was_done_already_does_not_count_and_takes_nothing_from_the_newest(worker: Worker,
+                                                                                              ) -> None:
+    newest: Newest[str] = Newest(worker)
+    first = newest.ask("rendering", lambda _: "first")
+    assert first.future.result(10) == "first"
+    second = newest.ask("rendering", lambda _: "second")
+    assert newest.take(first) is None
+    assert second.future.result(10) == "second"
+    assert newest.take(second) == "second"
+    assert not newest.running
 
 
 def test_work_that_was_cancelled_before_its_turn_never_runs(worker: Worker) -> None:
