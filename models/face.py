@@ -91,10 +91,15 @@ class Face:
 
 def five_points(points68: Points) -> Points:
     """(5, 2): right eye, left eye, nose tip, right and left mouth corner (the person's right comes first)."""
-    return np.stack([
-        points68[EYE_RIGHT].mean(axis=0),
-        points68[EYE_LEFT].mean(axis=0),
-        points68[30],
-        points68[48],
-        points68[54],
-    ])
+    return np.asarray(_FIVE @ points68)
+
+
+def _weights() -> Points:
+    """(5, 68): what each of the five is a mean of."""
+    weights = np.zeros((5, 68))
+    for row, points in enumerate((EYE_RIGHT, EYE_LEFT, 30, 48, 54)):
+        weights[row, points] = 1
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+_FIVE = _weights()

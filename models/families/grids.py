@@ -16,6 +16,7 @@ from models.face import Box
 from models.geometry import invert, quarter_turn, roll_of, transform
 from models.interfaces import Detection, Search
 from models.sessions import Lease
+from models.shrinking import shrunk
 
 STRIDES = (8, 16, 32)
 Canvas = tuple[int, int]
@@ -216,7 +217,7 @@ def in_corner(picture: Pixels, canvas: Canvas, levels: NDArray[np.float32]) -> t
     """(1, 3, H, W), channels as they are, of a BGR or grey uint8 picture in the top left corner over zeros, never
     enlarged; and network pixels per picture pixel. levels: (256,), what each level becomes."""
     inside = fitted(picture, canvas, enlarge=False)
-    small = picture if inside == picture.shape[1::-1] else cv2.resize(picture, inside, interpolation=cv2.INTER_AREA)
+    small = shrunk(picture, inside)
     blob = np.zeros((1, 3, canvas[1], canvas[0]), np.float32)
     for channel in range(3):
         plane = small if small.ndim == 2 else small[:, :, channel]

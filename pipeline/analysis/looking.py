@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from models.arrays import Pixels, Points
 from models.face import Box, Face
 from models.geometry import similarity, transform
 from models.interfaces import FaceStack, Search
+from models.shrinking import shrunk
 from pipeline.analysis.found import FILLED, HELD, SEEN, UNKNOWN, Found, Glimpse, Piece
 from pipeline.analysis.shots import Shots, Told
 from pipeline.analysis.smoothing import Run, steadied
@@ -310,7 +310,7 @@ def _kept(grey: Pixels, shrink: float) -> Pixels:
     """A copy of a picture for the way back: a decoder may use its memory again."""
     if shrink == 1.0:
         return grey.copy()
-    return np.asarray(cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
+    return shrunk(grey, (round(grey.shape[1] * shrink), round(grey.shape[0] * shrink)))
 
 
 def _moved(one: Box, other: Box) -> float:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.arrays import Mask, Pixels
+from models.shrinking import halved, shrunk
 from pipeline.clips.clip import Clip
 from pipeline.clips.colour import from_bgr, from_working, samples_of, shown_curve, to_bgr, to_working
 from pipeline.clips.filters import converted
@@ -162,16 +163,15 @@ class ClipFrame:
 
     def glimpse(self, rect: Rect, by: int) -> Pixels:
         """(h // by, w // by, 3) BGR uint8 of a rectangle inside the picture, every pixel a mean of by x by: straight
-        from the planes, so that a large face costs little more than a small one."""
+        from the planes, so that a large face costs little more than a small one. by: a power of two."""
         size = ((rect.x1 - rect.x0) // by, (rect.y1 - rect.y0) // by)
         layout = self.layout
         if by == 1 or not self.view.plain or layout.rgb or layout.kind == "grey":
             whole = self.region(rect)
-            return _eight_bit(whole if by == 1 else np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA)))
+            return _eight_bit(halved(whole, by.bit_length() - 1))
         planes = (_cut(plane(self.av_frame, 0, layout), rect),
                   *(_cut(one, _chroma_rect(rect, layout)) for one in _chroma(self.av_frame, layout)))
-        parts = [cv2.resize(np.ascontiguousarray(one), size, interpolation=cv2.INTER_AREA) for one in planes]
-        values = _to_colours(self, layout, *parts)
+        values = _to_colours(self, layout, *(shrunk(one, size) for one in planes))
         return _eight_bit(to_working(np.clip(values, 0, 255), self.clip.colour.transfer) if layout.depth > 8
                           else values)
 
@@ -447,6 +447,9 @@ def _block_means(change: Floats, rect: Rect, place: Rect, layout: Layout, pictur
         return change
     height, width = (place.y1 - place.y0) * layout.down, (place.x1 - place.x0) * layout.across
     top, left = rect.y0 - place.y0 * layout.down, rect.x0 - place.x0 * layout.across
+    if change.shape == (height, width):
+        return np.asarray(cv2.resize(change, (place.x1 - place.x0, place.y1 - place.y0),
+                                     interpolation=cv2.INTER_AREA))
     whole = np.zeros((height, width), np.float32)
     bottom, right = top + change.shape[0], left + change.shape[1]
     whole[top:bottom, left:right] = change

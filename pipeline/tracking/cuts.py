@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from models.arrays import Pixels
-from pipeline.tracking.flow import halved
+from models.shrinking import halved
 
 WIDTH = 96
 """Pixels across that pictures are compared at."""

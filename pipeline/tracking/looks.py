@@ -12,7 +12,8 @@ from models.arrays import Matrix, Pixels, Points
 from models.face import Box, Face
 from models.geometry import invert, transform
 from models.interfaces import Detection, FaceStack, Search
-from pipeline.tracking.flow import WORK, halved, moved_box, scaling
+from models.shrinking import shrunk
+from pipeline.tracking.flow import WORK, moved_box, scaling
 
 Kind = Literal["quick", "full"]
 
@@ -132,12 +133,5 @@ def _halvings(scale: float) -> int:
 
 
 def _resized(grey: Pixels, shape: tuple[int, int], scale: float) -> Pixels:
-    """To (width, height), which is about `scale` times as large. Halved first, four times as fast, where its sides are
-    whole blocks: else the last pixels of an odd side would be left out."""
-    halvings = _halvings(scale)
-    if halvings and grey.shape[0] % (1 << halvings) == 0 == grey.shape[1] % (1 << halvings):
-        grey = halved(grey, halvings)
-        # Less than a half is left: every pixel is still seen.
-        return np.asarray(cv2.resize(grey, shape, interpolation=cv2.INTER_LINEAR), np.uint8)
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, shape, interpolation=flags), np.uint8)
+    """To (width, height), which is about `scale` times as large."""
+    return shrunk(grey, shape) if scale < 1 else np.asarray(cv2.resize(grey, shape), np.uint8)
