@@ -276,6 +276,7 @@ def test_a_picture_on_this_machine_is_opened_by_its_path(studio: Studio, tmp_pat
         expect(page.locator(".file")).to_have_text(chinese.name, timeout=PATIENCE)
 
 
+@pytest.mark.long
 def test_a_picture_can_be_pasted_and_taken_with_the_webcam(studio: Studio) -> None:
     with studio.page(permissions=["camera"]) as page:
         copied = page.evaluate_handle(TRANSFER, [base64.b64encode(HOPPER.read_bytes()).decode(), "pasted.jpg",

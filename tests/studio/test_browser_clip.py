@@ -169,6 +169,7 @@ def test_the_transport_is_exact_to_the_frame(studio: Studio, clip: Path) -> None
         expect(page.locator("#trim-out")).to_have_attribute("aria-valuenow", "36")
 
 
+@pytest.mark.long
 def test_a_split_gives_each_side_sliders_of_its_own(studio: Studio, clip: Path) -> None:
     with studio.page() as page:
         open_clip(page, clip)
@@ -189,6 +190,7 @@ def test_a_split_gives_each_side_sliders_of_its_own(studio: Studio, clip: Path) 
         expect(page.locator("#segment-2")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_box_is_drawn_by_hand_or_by_keys_on_both_screens(studio: Studio, clip: Path) -> None:
     with studio.page() as page:
         open_clip(page, clip)
@@ -223,6 +225,7 @@ def test_a_box_is_drawn_by_hand_or_by_keys_on_both_screens(studio: Studio, clip:
         expect(cover).to_have_attribute("style", re.compile(r"left: ?38%.*width: ?22%"))
 
 
+@pytest.mark.long
 def test_a_held_render_asks_its_questions_and_goes_on(studio: Studio, clip: Path, tmp_path: Path) -> None:
     """The queue stands still, and a worker's end is written by hand: what it saw is not this test's."""
     jobs = studio.tabs.machine.jobs

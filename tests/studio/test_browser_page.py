@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.usefixtures("no_complaints"),
               pytest.mark.filterwarnings("ignore::DeprecationWarning:gradio.*", "ignore::FutureWarning:gradio.*")]
 
 
+@pytest.mark.long
 def test_a_page_says_when_its_studio_was_ended_and_opens_anew_with_the_next(studio: Studio) -> None:
     with studio.page() as page:
         example(page)

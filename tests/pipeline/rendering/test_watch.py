@@ -79,6 +79,7 @@ def test_every_second_is_looked_at_and_all_refused_frames_are_named_at_once(engi
     assert "0:00.00 to 0:03.20" in error.message
 
 
+@pytest.mark.long
 def test_a_refusal_is_answered_by_trimming(engine: Engine, ann: Source, moving: list[Pixels], tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", spotted(moving, *range(70, 80)), gop=5, sound=False)
     output = tmp_path / "out.mp4"
