@@ -97,7 +97,7 @@ def five_points(points68: Points) -> Points:
 def _weights() -> Points:
     """(5, 68): what each of the five is a mean of."""
     weights = np.zeros((5, 68))
-    for row, points in enumerate((EYE_RIGHT, EYE_LEFT, 30, 48, 54)):
+    for row, points in enumerate((EYE_RIGHT, EYE_LEFT, slice(30, 31), slice(48, 49), slice(54, 55))):
         weights[row, points] = 1
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 

@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.arrays import Pixels
 from models.shrinking import halved, shrunk
 
 
-def noise(height: int, width: int, kind: type = np.uint8) -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (height, width), kind).astype(kind)
+def noise(height: int, width: int) -> Pixels:
+    return np.random.default_rng(3).integers(0, 256, (height, width), np.uint8)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("times", [1, 2, 3])
 def test_halving_gives_the_means_of_blocks(kind: type, times: int) -> None:
-    picture = noise(64, 96).astype(kind)
+    picture: Pixels = noise(64, 96).astype(kind)
     block = 1 << times
     means = picture.reshape(64 // block, block, 96 // block, block).mean(axis=(1, 3))
     made = halved(picture, times)
