@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -78,7 +79,7 @@ class Face:
     def eye_distance(self) -> float:
         """Distance of the outer eye corners in pixels: the field's measure of a face's size ("iod" in papers)."""
         right, left = self.points[OUTER_EYE_CORNERS[0]], self.points[OUTER_EYE_CORNERS[1]]
-        return float(np.hypot(*(left - right)))
+        return math.hypot(*(left - right).tolist())
 
     @property
     def centre(self) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,28 +35,34 @@ def transform(points: NDArray[Any], matrix: Matrix) -> Points:
 
 def invert(matrix: Matrix) -> Matrix:
     """The (2, 3) matrix that undoes this one. Raises numpy.linalg.LinAlgError where there is none."""
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.column_stack([linear, -linear @ matrix[:, 2]])
+    (a, b, x), (c, d, y) = matrix.tolist()
+    area = a * d - b * c
+    if area == 0:
+        raise np.linalg.LinAlgError("Singular matrix")
+    a, b, c, d = d / area, -b / area, -c / area, a / area
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def compose(second: Matrix, first: Matrix) -> Matrix:
     """The (2, 3) matrix that does `first`, then `second`."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])
+    made = second[:, :2] @ first
+    made[:, 2] += second[:, 2]
+    return np.asarray(made)
 
 
 def scale_of(matrix: Matrix) -> float:
     """Mean scale of a matrix: the square root of the area factor."""
-    return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return math.sqrt(abs(a * d - b * c))
 
 
 def roll_of(points5: Points) -> float:
     """Angle of a face in the picture, radians, -pi..pi; 0 is upright, clockwise is positive. points5: (5, 2), as
     `models.face.five_points`: from the middle of the eyes to the middle of the mouth is down, which a head that looks
     aside shortens less than the line of the eyes; what lies across the eyes counts as well."""
-    across, down = points5[1] - points5[0], points5[3:].mean(axis=0) - points5[:2].mean(axis=0)
-    x, y = across + np.array([down[1], -down[0]])
-    return float(np.arctan2(y, x))
+    (rx, ry), (lx, ly), _, (mx, my), (nx, ny) = points5.tolist()
+    down_x, down_y = (mx + nx - rx - lx) / 2, (my + ny - ry - ly) / 2
+    return math.atan2(ly - ry - down_x, lx - rx + down_y)
 
 
 def quarter_turn(turn: int, width: int, height: int) -> Matrix:

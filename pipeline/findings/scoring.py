@@ -300,19 +300,24 @@ def _mean(values: Pixels, where: NDArray[np.uint8]) -> float:
 
 def _labs(where: NDArray[np.uint8], *pictures: Pixels) -> Pixels:
     """(N, 3) CIE Lab of the mean colours."""
-    means = np.array([[cv2.mean(pixels, where)[:3] for pixels in pictures]], np.float32)
-    return np.asarray(formulas.lab(means)[0], np.float32)
+    return formulas.lab_of(np.array([cv2.mean(pixels, where)[:3] for pixels in pictures]))
 
 
 def _seam(was: Pixels, now: Pixels, mask: Mask) -> float:
     """As `measure.formulas.seam`, in the square."""
-    inside = np.asarray(mask >= 0.5, np.uint8)
-    band = cv2.dilate(inside, _near()) != cv2.erode(inside, _near())
+    band = band_of(mask)
     if not band.any():
         return float("nan")
     edges_was, edges_now = (_edges(grey)[band] for grey in (was, now))
     there = float(edges_was.mean())
     return float(np.maximum(edges_now - edges_was, 0).mean()) / there if there > 1e-6 else float("nan")
+
+
+def band_of(mask: Mask) -> formulas.Flags:
+    """As `measure.formulas.contour_band`, in the square, where the width is known beforehand: a pixel is in the band
+    that has one on the other side of the line near it. Distances take five times as long."""
+    inside = np.asarray(mask >= 0.5, np.uint8)
+    return np.asarray(cv2.dilate(inside, _near()) != cv2.erode(inside, _near()))
 
 
 def _edges(grey: Pixels) -> Pixels:
@@ -335,8 +340,7 @@ def _disc(radius: int) -> NDArray[np.uint8]:
 
 @cache
 def _near() -> NDArray[np.uint8]:
-    """Pixels that are so near to one on the other side of the mask's line that it belongs to the line's band, as
-    `measure.formulas.contour_band` has it: there distances are computed, in five times the time."""
+    """What is near: half a pixel lies between the line and the middles of the pixels beside it."""
     reach = max(formulas.SEAM_BAND * UNIT, 1.0) + 0.5
     away = np.arange(-int(reach), int(reach) + 1)
     return np.asarray(np.hypot(*np.meshgrid(away, away)) <= reach, np.uint8)

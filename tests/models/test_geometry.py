@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from models.geometry import compose, invert, quarter_turn, scale_of, similarity, transform
@@ -49,6 +49,20 @@ def test_similarity_refuses_points_that_are_all_equal() -> None:
 def test_invert_undoes(angle: float, scale: float, x: float, y: float) -> None:
     made = matrix_of(angle, scale, x, y)
     assert np.allclose(compose(invert(made), made), [[1, 0, 0], [0, 1, 0]], atol=1e-6)
+
+
+@given(st.lists(st.floats(-50, 50), min_size=6, max_size=6).map(lambda six: np.array(six).reshape(2, 3)))
+def test_invert_and_scale_are_numpy_s_for_sheared_ones_too(made: np.ndarray) -> None:
+    area = float(np.linalg.det(made[:, :2]))
+    assume(abs(area) > 1e-3)
+    assert np.allclose(invert(made)[:, :2], np.linalg.inv(made[:, :2]), rtol=1e-6)
+    assert np.allclose(transform(transform(SHAPE, made), invert(made)), SHAPE, atol=1e-4)
+    assert scale_of(made) == pytest.approx(np.sqrt(abs(area)))
+
+
+def test_what_flattens_cannot_be_undone() -> None:
+    with pytest.raises(np.linalg.LinAlgError):
+        invert(np.array([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0]]))
 
 
 @given(st.integers(0, 7), st.integers(1, 9), st.integers(1, 9))

@@ -81,6 +81,12 @@ def test_seam_of_a_step_on_a_known_slope(disc: np.ndarray) -> None:
     assert formulas.seam(slope * 3, slope, disc, SIZE) == 0
 
 
+def test_a_few_colours_in_lab_are_those_of_scikit_image() -> None:
+    colours = np.random.default_rng(5).uniform(0, 255, (500, 3))
+    wanted = rgb2lab(colours[:, ::-1].reshape(1, -1, 3) / 255)[0]
+    assert np.abs(formulas.lab_of(colours) - wanted).max() < 0.02  # digits of the matrix and of the white point
+
+
 def test_the_band_is_as_wide_as_stated() -> None:
     alpha = np.zeros((100, 100), np.float32)
     alpha[:, 50:] = 1
