@@ -56,11 +56,12 @@ def ellipse_mask(crop: Crop, params: Ellipse.Params) -> Mask:
     # A row and a column: sums of them fill the crop.
     rows, columns = (np.arange(side, dtype=np.float32) for side in crop.pixels.shape[:2])
     dx, dy = (columns - np.float32(centre[0]))[None], (rows - np.float32(centre[1]))[:, None]
-    u = (dx * across[0] + dy * across[1]) / np.float32(max(half_width, 1e-3))
-    v = (dx * up[0] + dy * up[1]) / np.float32(max(half_height, 1e-3))
-    radius = cv2.magnitude(u.astype(np.float32), v.astype(np.float32))
+    # In single precision throughout: numpy's own numbers would make it double.
+    wide, high = (across / max(half_width, 1e-3)).astype(np.float32), (up / max(half_height, 1e-3)).astype(np.float32)
+    radius = cv2.magnitude(dx * wide[0] + dy * wide[1], dx * high[0] + dy * high[1])
     # Distance to the edge along the ray, in pixels of the shorter half-axis: the soft edge is as wide there as stated.
     edge = (1 - radius) * np.float32(min(half_width, half_height))
     soft = max(params.softness * crop.eye_distance, 1.0)
     hard = np.float32(0.5 if params.softness == 0 else 0)
-    return np.asarray(np.clip(edge / np.float32(soft) + hard, 0, 1), np.float32)
+    oval = edge / np.float32(soft) + hard
+    return np.asarray(np.clip(oval, 0, 1, out=oval), np.float32)
