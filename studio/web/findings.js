@@ -52,10 +52,10 @@
   };
   const take = async (view) => {
     Object.assign(state, { number: view.number, rows: [], chosen: null, loading: true });
-    const answer = await fetch(view.at, { cache: "no-store" });
-    if (!answer.ok) return;
-    const rows = await answer.json();
+    const answer = await fetch(view.at, { cache: "no-store" }).catch(() => null);
+    const rows = answer?.ok ? await answer.json().catch(() => null) : null;
     if (state.number !== view.number) return; // a newer one was opened since
+    if (!rows) { Object.assign(state, { number: 0, loading: false }); return; } // asked again with the next view
     state.rows = rows.map((row, place) => ({ ...row, place }));
     Object.assign(state, { loading: false, show: "all", severity: "all", mode: "row" });
     const first = state.rows.find((row) => phase(row.place) === "open") ?? state.rows[0] ?? null;

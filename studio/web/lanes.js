@@ -23,10 +23,12 @@
     const load = async ({ clip, lanes }) => {
       if (key !== clip.key) [key, data, wanted] = [clip.key, null, null];
       if (!lanes || lanes.rev === wanted) { if (!lanes) [data, wanted] = [null, null]; return; }
-      wanted = lanes.rev;
-      const answer = await fetch(lanes.url, { cache: "no-store" });
-      if (!answer.ok || key !== clip.key) return;
-      data = await answer.json();
+      const mine = wanted = lanes.rev;
+      const answer = await fetch(lanes.url, { cache: "no-store" }).catch(() => null);
+      const read = answer?.ok ? await answer.json().catch(() => null) : null;
+      if (key !== clip.key || wanted !== mine) return; // a newer one is on its way
+      if (!read) { wanted = null; return; } // asked again with the next view
+      data = read;
       L.draw("clip");
     };
     const runsOf = (number) => data?.lanes.find((one) => one.number === number)?.runs ?? [];
