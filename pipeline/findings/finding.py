@@ -43,6 +43,18 @@ class Finding:
         return {**asdict(self), "values": dict(self.values)}
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Somebody who is not followed any more and still to be seen. strand: the run of frames that ended. first, last:
+    frames in which nothing is drawn on the face. at: the first in which it was seen nevertheless."""
+
+    strand: int
+    person: int
+    first: int
+    last: int
+    at: int
+
+
 def finding_of(data: Mapping[str, Any]) -> Finding:
     """From `Finding.data`. Raises TypeError for anything else."""
     return Finding(**data)

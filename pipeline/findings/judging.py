@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.findings import sheet as flags
-from pipeline.findings.finding import Finding, Severity
+from pipeline.findings.finding import Finding, Lost, Severity
 from pipeline.findings.sheet import Sheet
+from pipeline.findings.unlike import unlike_of
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -62,6 +63,10 @@ REVERTED = _Kind("FINDING.REVERTED", "The face is left as it was in {frames} fra
                  "frames", 0)
 MISTAKEN = _Kind("FINDING.MISTAKEN", "In {frames} frames the face is taken for somebody else than before and after.",
                  "frames", 0)
+LOST = _Kind("FINDING.LOST", "The face is lost for {frames} frames in which it is still to be seen, and is left as it "
+                             "was.", "frames", 0)
+UNLIKE = _Kind("FINDING.UNLIKE", "From first to last the face is taken for the one that was there, not for its source "
+                                 "(away from it by {distance} in descriptor distance).", "distance")
 IDENTITY_KIND = _Kind("FINDING.IDENTITY", "The face looks less like its source than elsewhere (by {distance} in "
                                           "descriptor distance).", "distance")
 JUMP_KIND = _Kind("FINDING.JUMP", "The face's points jump by {share} of the distance between the eyes.", "share", 3)
@@ -78,8 +83,8 @@ COVERED = _Kind("FINDING.COVERED", "The points are not to be trusted for {frames
 FAINT = _Kind("FINDING.SCORE", "The detector is far less sure of this face than elsewhere in the clip ({score}).",
               "score")
 
-KINDS = (MISSED, REVERTED, MISTAKEN, IDENTITY_KIND, JUMP_KIND, MASK, EXPOSURE, FLICKERS, SOFT, RIM, POSE, COVERED,
-         FAINT)
+KINDS = (MISSED, REVERTED, MISTAKEN, LOST, UNLIKE, IDENTITY_KIND, JUMP_KIND, MASK, EXPOSURE, FLICKERS, SOFT, RIM,
+         POSE, COVERED, FAINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +127,22 @@ class _Strand:
 
 
 def findings_of(sheet: Sheet, rate: float, seconds: Callable[[int], float] | None = None,
-                settled: Iterable[tuple[int, int, int]] = ()) -> tuple[Finding, ...]:
+                settled: Iterable[tuple[int, int, int]] = (), lost: Iterable[Lost] = ()) -> tuple[Finding, ...]:
     """What stands out, in order of time. rate: frames a second. seconds: the time at which a frame begins; without it,
     all frames last equally long. settled: spans (first, last, person; 0 everybody) in which the user keeps the
-    original or has otherwise had the last word on whether anything is there: nothing is missed in them."""
+    original or has otherwise had the last word on whether anything is there: nothing is missed in them. lost: what
+    `losing.lost_of` saw of those who are not found any more."""
     strands = list(_strands(sheet))
     done = list(settled)
     odd = [*_missed(sheet, strands, rate)]
     for strand in strands:
         odd += [*_reverted(strand, rate), *_mistaken(strand, rate), *_strand_odd(strand, rate)]
     odd += _identities(sheet, strands)
-    plain = [one for one in _plain(odd) if one.kind not in (MISSED, REVERTED)
+    odd += [_Odd(UNLIKE, one.strand, one.person, one.first, one.last, one.at, one.distance, 1.5)
+            for one in unlike_of(sheet, sheet.strands(), [(strand.number, strand.person) for strand in strands])]
+    odd += [_Odd(LOST, one.strand, one.person, one.first, one.last, one.at, float(one.last - one.first + 1), 3.0)
+            for one in lost]
+    plain = [one for one in _plain(odd) if one.kind not in (MISSED, REVERTED, LOST)
              or not _is_settled(one.person, one.first, one.last, done)]
     merged = _merged(plain, rate)
     at = seconds or (lambda frame: frame / rate)
@@ -140,7 +150,8 @@ def findings_of(sheet: Sheet, rate: float, seconds: Callable[[int], float] | Non
 
 
 # From cause to effect: a face that is missing, or somebody else's, changes its colour as well; a jump makes it flicker.
-_ORDER = ((MISSED, REVERTED, MISTAKEN), (IDENTITY_KIND, JUMP_KIND), (EXPOSURE,), (MASK, FLICKERS, SOFT, RIM, FAINT))
+_ORDER = ((MISSED, REVERTED, MISTAKEN), (LOST, IDENTITY_KIND, JUMP_KIND), (EXPOSURE,),
+          (MASK, FLICKERS, SOFT, RIM, FAINT))
 _BESIDE = 2  # frames round a cause in which its effects may lie
 
 

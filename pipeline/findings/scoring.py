@@ -126,7 +126,7 @@ class Scorer:
         row = empty_row()
         row["frame"], row["track"], row["number"] = before.index, followed.track, face.number
         row["score"], row["known"] = face.score, followed.known
-        row["yaw"], row["pitch"] = _pose(face.points)
+        row["yaw"], row["pitch"] = pose_of(face.points)
         row["size"] = face.eye_distance
         row["points"] = five_points(face.points if one.shown is None else one.shown)
         if one.base is not None:
@@ -358,7 +358,7 @@ def _solver() -> NDArray[np.float64]:
     return np.linalg.pinv(np.column_stack([model, np.ones(len(model))]))
 
 
-def _pose(points: Points) -> tuple[float, float]:
+def pose_of(points: Points) -> tuple[float, float]:
     """Yaw and pitch in degrees, from the affine camera that fits best: some degrees from `fit_pose`, at a fiftieth of
     its time."""
     camera = (_solver() @ points)[:3].T

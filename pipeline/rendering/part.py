@@ -234,6 +234,7 @@ class Drawer:
         self._heard = _heard(work.clip, part, self.pre_roll, self._hears, check) if self._hears else None
         self._clip, self._backdrop = work.clip, work.backdrop
         self.scorer = Scorer(work.stack, work.scores) if work.scores is not None and self._chained else None
+        self._swaps = any(step.needs.source for step in (*self._steps, *self._larger))
         self._begins = False
 
     def _begun(self) -> Follower:
@@ -308,7 +309,7 @@ class Drawer:
         for followed in faces:
             job = self._casting.job_for(followed.face)
             if job is not None or not self._casting.is_hidden(followed.face.number):
-                source = job.sources[0].embedding if job is not None and job.sources else None
+                source = job.sources[0].embedding if job is not None and job.sources and self._swaps else None
                 scored.append(Scored(followed, source, meant=job is not None))
         self.scorer.look(frame, drawn, scored, regions, cut=self._begins, keep=keep)
 

@@ -15,6 +15,7 @@ from models.errors import Cancelled, NoFace, OutputError, RecipeError
 from models.interfaces import FaceStack
 from models.networks import OwnedModels
 from models.sessions import DeviceLost
+from pipeline.analysis.runs import joined as joined_runs
 from pipeline.chain import make_steps
 from pipeline.clips.clip import Clip
 from pipeline.clips.copying import Copied
@@ -25,10 +26,12 @@ from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import MediaDamaged
 from pipeline.clips.retime import Retiming
 from pipeline.edits import edit_of
-from pipeline.findings.finding import Finding
+from pipeline.findings.finding import Finding, Lost
 from pipeline.findings.judging import findings_of
+from pipeline.findings.losing import lost_of
 from pipeline.findings.scoring import EVERY
-from pipeline.findings.sheet import joined, read_sheet
+from pipeline.findings.sheet import Sheet, read_sheet
+from pipeline.findings.sheet import joined as joined_scores
 from pipeline.findings.store import Version, Versions
 from pipeline.gate import Guard, effects_of
 from pipeline.pictures import Edit, check_output
@@ -115,10 +118,12 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                                               for tick in (plan.start, plan.stop)))
         if doubts:
             raise Doubtful(clip.name, doubts, output)
+        sheet = _scores(plan, ledger, done)
+        lost = _lost(render.work, plan, sheet, control, elsewhere)
         made = [one for one, part in zip(done, plan.parts, strict=False) if not part.copied]
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
                           reused=len(made) - render.rendered)
-        findings, version = _found(work, plan, ledger, done, request, versions)
+        findings, version = _found(work, sheet, lost, request, versions)
         written = replace(written, findings=findings, version=version)
         if kept is not None:
             for one in made:
@@ -342,13 +347,37 @@ def _join(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], requ
         remarks=tuple((number, tuple(found.values())) for number, found in sorted(remarks.items())))
 
 
-def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], request: ClipRequest,
-           versions: Versions | None) -> tuple[tuple[Finding, ...], str | None]:
-    """What looks wrong in the finished clip, and the id under which it is written down, where there is a place for
-    that."""
+def _scores(plan: Plan, ledger: Ledger, done: Sequence[DonePart]) -> Sheet | None:
+    """Of every frame that was scored; None for none."""
     scores = {part.key: ledger.path(part).with_name(part.scores) for part in done if part.scored}
     sheets = [read_sheet(scores[part.key]) for part in plan.parts if part.key in scores]
-    sheet = joined(one for one in sheets if one is not None)
+    return joined_scores(one for one in sheets if one is not None)
+
+
+def _lost(work: Work, plan: Plan, sheet: Sheet | None, control: Control, elsewhere: Callable[[], FaceStack | None],
+          ) -> tuple[Lost, ...]:
+    """Who is still to be seen where nobody was followed any more. Raises Cancelled; the finished parts stay."""
+    if sheet is None:
+        return ()
+    shots = work.known.known.shots if work.known is not None else ()
+    meant = joined_runs([(part.first, part.first + part.frames - 1) for part in plan.parts
+                         if part.touched or (part.copied and any(effect.on for effect in part.effects))])
+    cuts = sorted({*sheet.cuts, *(shot.first for shot in shots)})
+    stack = work.stack
+    while True:
+        try:
+            return lost_of(work.clip, sheet, stack, cuts, meant, lambda: _stop(control))
+        except DeviceLost:
+            other = elsewhere()
+            if other is None:
+                raise
+            stack = other
+
+
+def _found(work: Work, sheet: Sheet | None, lost: Sequence[Lost], request: ClipRequest, versions: Versions | None,
+           ) -> tuple[tuple[Finding, ...], str | None]:
+    """What looks wrong in the finished clip, and the id under which it is written down, where there is a place for
+    that."""
     if sheet is None:
         return (), None
     clip = work.clip
@@ -359,7 +388,7 @@ def _found(work: Work, plan: Plan, ledger: Ledger, done: Sequence[DonePart], req
 
     settled = [(one.first, one.last, one.fix.person or 0) for one in placed(
         work.casting.recipe.fixes, clip, lambda at: ticks_of(clip, at)) if isinstance(one.fix, KeepOriginal)]
-    findings = findings_of(sheet, rate, seconds, settled)
+    findings = findings_of(sheet, rate, seconds, settled, lost)
     if versions is not None:
         with contextlib.suppress(OSError):  # whoever moved the file away at once has no findings, but a clip
             recipe = work.casting.recipe.model_dump(mode="json")

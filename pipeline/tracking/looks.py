@@ -91,6 +91,16 @@ def _sightings(stack: FaceStack, grey: Pixels, scale: float, search: Search) -> 
             for d in stack.detector.detect(part, search)]
 
 
+def look_near(stack: FaceStack, grey: Pixels, box: Box, spare: float) -> list[Sighting]:
+    """Finds round a place at which a face is thought to be, faint ones included. spare: how much is looked at on each
+    side, in boxes."""
+    part, matrix = _cut(grey, box, _BOX / max(box.width, 1.0), spare)
+    back = invert(matrix)
+    return [Sighting(moved_box(d.box, back), d.score, d.turn,
+                     None if d.points5 is None else transform(d.points5, back))
+            for d in stack.detector.detect(part, Search(faint=True))]
+
+
 def confirm(stack: FaceStack, grey: Pixels, face: Face) -> float | None:
     """The detector's score where a face is thought to be, faint ones included; None where it sees none there. Only the
     part of the frame round it is looked at, turned as the face is."""

@@ -9,7 +9,7 @@
     "FINDING.COVERED": ["mask", "original", "neighbours"], "FINDING.SEAM": ["mask", "strength"], "FINDING.MASK": ["hold", "mask"], "FINDING.IDENTITY": ["hold"],
     "FINDING.EXPOSURE": ["hold"], "FINDING.FLICKER": ["hold", "neighbours"], "FINDING.POSE": ["strength", "original"] };
   // Where no face is found there is none to be painted on.
-  const ONLY = { "FINDING.MISSED": ["neighbours", "original"] };
+  const ONLY = { "FINDING.MISSED": ["neighbours", "original"], "FINDING.LOST": ["original"] };
   const span = { first: 0, last: 0, person: null, strength: 0.5, of: null };
   let awaited = null;
 
