@@ -112,6 +112,27 @@ class Known:
         """Everybody, numbered by appearance and from left to right, each with the face of the clearest frame."""
         return tuple(self._person(number, cluster) for number, cluster in enumerate(self.clusters, 1))
 
+    def grouped(self, decided: Decided, people: Sequence[Person]) -> dict[int, Cluster]:
+        """Everybody by numbers that were given before: those of `people` who are to be seen; then, by appearance and
+        with the numbers that follow, those who are none of them. decided: whose each track is."""
+        mine: dict[int, list[Track]] = {}
+        for track in self.tracks:
+            number = decided.numbers.get(track.number, 0)
+            if number:
+                mine.setdefault(number, []).append(track)
+        others = [cluster for cluster in self.clusters
+                  if not any(track.number in decided.numbers for track in cluster.tracks)]
+        after = max([0, *mine, *(person.number for person in people)]) + 1
+        return {**{number: Cluster(tuple(mine[number])) for number in sorted(mine)}, **dict(enumerate(others, after))}
+
+    def people_of(self, groups: Mapping[int, Cluster], people: Sequence[Person]) -> tuple[PersonFound, ...]:
+        """Those of `grouped` of whom any frame shows the face, with the names that `people` have."""
+        names = {person.number: person.name for person in people}
+        found = [self._person(number, cluster) for number, cluster in groups.items()
+                 if any(track.glimpses for track in cluster.tracks)]
+        return tuple(replace(one, person=one.person.model_copy(update={"name": names.get(one.person.number, "")}))
+                     for one in found)
+
     def _person(self, number: int, cluster: Cluster) -> PersonFound:
         best, descriptor = cluster.best, cluster.descriptor
         person = self.person(number, descriptor, best)

@@ -328,6 +328,8 @@ def _cover(text: str) -> str:
 
 def _analyse(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", type=_file, metavar="FILE", help="picture or clip to look at")
+    parser.add_argument("--recipe", type=Path, metavar="R.json",
+                        help="clips: list the people by a saved recipe's numbers and names, looking as hard as it does")
     _look(parser)
     _models_dir(parser)
     _json(parser)

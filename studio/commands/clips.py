@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pipeline.engine import Engine, PersonFound, Source
 from pipeline.findings.finding import Finding
 from pipeline.findings.store import Versions
 from pipeline.pictures.atomic import write_all
-from pipeline.recipe import ClipOutput, Looking, Output, Recipe, Span, input_of
+from pipeline.recipe import ClipOutput, Looking, Output, Person, Recipe, Span, input_of, read_recipe
 from pipeline.rendering.control import ClipProgress, Control
 from pipeline.rendering.doubts import Doubtful
 from pipeline.rendering.kept import KeptParts
@@ -156,7 +156,8 @@ def _people(clip: Clip, found: Sequence[PersonFound]) -> People:
 
 
 def _line(clip: Clip, one: PersonFound) -> str:
-    return (f"  {one.person.number}  {clock_of(_screen_time(clip, one))} on screen, best seen at "
+    name = f"{printable(one.person.name)}, " if one.person.name else ""
+    return (f"  {one.person.number}  {name}{clock_of(_screen_time(clip, one))} on screen, best seen at "
             f"{clock_of(_seen(clip, one))}, eyes {one.face.eye_distance:.0f} px apart")
 
 
@@ -165,25 +166,24 @@ def _screen_time(clip: Clip, one: PersonFound) -> float:
 
 
 def _row(clip: Clip, one: PersonFound) -> dict[str, Any]:
-    return {"number": one.person.number, "seen": round(_seen(clip, one), 3), "frames": one.frames,
-            "seconds": round(_screen_time(clip, one), 3),
+    return {"number": one.person.number, "name": one.person.name,
+            "seen": round(_seen(clip, one), 3), "frames": one.frames, "seconds": round(_screen_time(clip, one), 3),
             "box": [round(float(v), 2) for v in one.face.box], "size": round(one.face.eye_distance, 2)}
 
 
-def _places(clip: Clip, known: Known) -> dict[str, Any]:
+def _places(known: Known, numbers: Mapping[int, int]) -> dict[str, Any]:
     """Shots and tracks: frames from 0, the last one included. A track's face in its first frame, as a box in pixels of
-    the upright picture; person: null where it is nobody's."""
-    numbers = {track.number: number for number, one in enumerate(known.clusters, 1) for track in one.tracks}
+    the upright picture; person: null where it is nobody's. numbers: of people, by numbers of tracks."""
     return {
         "shots": [{"first": shot.first, "last": shot.last} for shot in known.shots], "flashes": list(known.flashes),
-        "faces": [{"track": track.number, "person": numbers.get(track.number), "first": track.first,
+        "faces": [{"track": track.number, "person": numbers.get(track.number) or None, "first": track.first,
                    "last": track.last, "frames": track.frames, "box": [round(float(v), 2) for v in track.start]}
                   for track in known.tracks],
     }
 
 
-def _left(args: Namespace, terminal: Terminal, engine: Engine, clip: Clip) -> int:
-    known = engine.known(clip, looking(args.look))
+def _left(terminal: Terminal, engine: Engine, clip: Clip, look: Looking, people: Sequence[Person]) -> int:
+    known = engine.known(clip, look, people)
     terminal.note(f"Stopped. {known.frames} of {clip.frames} frames are known; the same command goes on." if known else
                   "Stopped before anything was kept.")
     return INTERRUPTED
@@ -228,15 +228,31 @@ def _tell(terminal: Terminal, clip: Clip, recipe: Recipe, written: ClipWritten, 
                           f"{written.bytes:,} bytes{beside}")
 
 
+def _found(known: Known, clip: Clip, recipe: Recipe) -> tuple[tuple[PersonFound, ...], dict[int, int]]:
+    """Everybody, and the number of each track's person. What a recipe says of faces at a time and place is said of its
+    own clip; its people are known again in any."""
+    if not recipe.people:
+        return known.people(), {track.number: number for number, one in enumerate(known.clusters, 1)
+                                for track in one.tracks}
+    own = recipe.target is not None and recipe.target.id == clip.id
+    decided = known.decided(recipe.people, recipe.whose if own else (), recipe.merged)
+    groups = known.grouped(decided, recipe.people)
+    numbers = {track.number: number for number, cluster in groups.items() for track in cluster.tracks}
+    return known.people_of(groups, recipe.people), numbers
+
+
 def analyse_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
-    """What a clip is, who is in it, and where. Ends with 130 after Ctrl+C; what is known by then is kept."""
+    """What a clip is, who is in it, and where; with a recipe by its numbers and names. Ends with 130 after Ctrl+C; what
+    is known by then is kept."""
+    base = read_recipe(args.recipe, engine.registry) if args.recipe is not None else Recipe()
     clip = engine.open_clip(args.target)
+    look = looking(args.look) if args.look is not None else base.looking
     try:
-        known = engine.analyse_clip(clip, looking(args.look), Control(cancelled=terminal.stop.is_set,
-                                                                      progress=_teller(terminal)))
+        known = engine.analyse_clip(clip, look, Control(cancelled=terminal.stop.is_set, progress=_teller(terminal)),
+                                    people=base.people)
     except KeyboardInterrupt:
-        return _left(args, terminal, engine, clip)
-    found = known.people()
+        return _left(terminal, engine, clip, look, base.people)
+    found, numbers = _found(known, clip, base)
     count = "nobody was found" if not found else "1 person" if len(found) == 1 else f"{len(found)} people"
     heading = (f"{printable(clip.name)}: {clip.width} × {clip.height}, {clip.frames} frames, "
                f"{clock_of(float(clip.duration))}, {count}")
@@ -245,7 +261,7 @@ def analyse_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
         "height": clip.height, "bits": clip.depth, "frames": clip.frames, "seconds": float(clip.duration),
         "rate": str(clip.rate), "variable": clip.variable, "notes": remark_data(clip.notes),
         "tracks": [{"kind": t.kind, "codec": t.codec, "language": t.language} for t in clip.tracks],
-        "people": [_row(clip, one) for one in found], **_places(clip, known),
+        "people": [_row(clip, one) for one in found], **_places(known, numbers),
     }
     if known.damaged is not None:
         at = float((known.damaged - int(clip.pts[0])) * clip.time_base)

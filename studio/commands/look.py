@@ -13,18 +13,21 @@ from pipeline.pictures import Picture
 from pipeline.recipe import Looking
 from processors.batches import Remark
 from studio.commands.engine import make_engine
-from studio.commands.faults import DONE
+from studio.commands.faults import DONE, UsageError
 from studio.commands.terminal import Terminal, printable
 
 STAGES = {"find": "Looking for faces", "swap": "Changing faces", "write": "Writing"}
 
 
 def analyse(args: Namespace, terminal: Terminal) -> int:
+    """Raises UsageError for a recipe and a picture: nobody is known again in a picture."""
     engine = make_engine(args)
     if is_clip(args.target):
         from studio.commands.clips import analyse_clip
 
         return analyse_clip(args, terminal, engine)
+    if args.recipe is not None:
+        raise UsageError("--recipe is for clips.", subject="--recipe", remedy="Leave it out, or name a clip.")
     picture = engine.open(args.target)
     found = engine.analyse(picture, looking(args.look), progress=stages(terminal))
     terminal.answer(_data(picture, found), "\n".join([_heading(picture, found), *face_lines(found)]))

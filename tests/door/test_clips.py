@@ -126,6 +126,19 @@ def test_people_are_listed_and_told_apart_by_number(call: Door, clip: Path, tmp_
     assert done.data["people"] == [{"number": 1, "frames": 24}]
     recipe = Recipe.model_validate(done.data["recipe"])
     assert [len(person.descriptor) for person in recipe.people] == [128]
+    # By a recipe's numbers and names; who is none of its people gets the number that follows.
+    ann = recipe.people[0].model_copy(update={"number": 5, "name": "Ann"})
+    stranger = ann.model_copy(update={"name": "Bob", "descriptor": tuple(-v for v in ann.descriptor)})
+    for person, numbered in ((ann, (5, "Ann")), (stranger, (6, ""))):
+        saved = tmp_path / "people.json"
+        saved.write_text(recipe.model_copy(update={"people": (person,), "cast": {}}).to_json(), encoding="utf-8")
+        named = call("analyse", clip, "--recipe", saved, "--json")
+        assert [(p["number"], p["name"], p["frames"]) for p in named.data["people"]] == [(*numbered, 24)]
+        assert [f["person"] for f in named.data["faces"]] == [numbered[0]]
+        told = call("analyse", clip, "--recipe", saved).out
+        assert ("  5  Ann, 0:00" in told) == (person is ann)
+    assert found.data["people"][0]["name"] == ""
+    assert call("analyse", HOPPER, "--recipe", saved).code == 2
 
 
 def test_analyse_goes_on_after_ctrl_c(call: Door, clip: Path, short_parts: None, monkeypatch: pytest.MonkeyPatch,
