@@ -12,7 +12,8 @@ import numpy as np
 from models.arrays import Embedding
 from models.errors import InputError, NoFace
 from models.face import Face
-from models.interfaces import FaceStack, Search
+from models.interfaces import FaceStack
+from pipeline.analysis.known import Decided
 from pipeline.clips.clip import Clip
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import read_frames
@@ -24,7 +25,7 @@ from pipeline.findings.sheet import Sheet
 from pipeline.measure.report import table
 from pipeline.recipe import Keep, Recipe
 from pipeline.rendering.plan import ticks_of
-from pipeline.tracking.follow import FollowedFace, Follower
+from pipeline.tracking.follow import FollowedFace
 
 EVERY = 10
 """Frames between two descriptors: nobody waits for the next frame here."""
@@ -57,13 +58,15 @@ class ClipMeasures:
                           f"{self.sheet.same_person:g} is the same person.", said, *lines))
 
 
-def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: FaceStack, recipe: Recipe | None = None,
-                  *, progress: Callable[[float], None] = lambda _share: None,
+def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: FaceStack,
+                  find: Callable[[int, int], Decided], recipe: Recipe | None = None, *,
+                  progress: Callable[[float], None] = lambda _share: None,
                   check: Callable[[], None] = lambda: None) -> ClipMeasures:
-    """source: the descriptor of whom the faces should look like. recipe: says who was changed, and which span.
+    """source: the descriptor of whom the faces should look like. find: who is where in the clip before, from one frame
+    to another, both by their numbers. recipe: says who was changed, and which span.
 
     Raises InputError `MEASURE.SIZE` where pictures differ in size and `MEASURE.FRAMES` where there are not as many;
-    NoFace; what reading clips raises.
+    NoFace; what `find` and reading clips raise.
     """
     if (before.width, before.height) != (after.width, after.height):
         raise InputError(f"The clips before and after differ in size: {before.width} × {before.height} and "
@@ -75,17 +78,17 @@ def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: Fa
         raise InputError(f"{after.name} has {after.frames} frames, and the clip before has {count}.",
                          subject="after", code="MEASURE.FRAMES",
                          remedy="Measure a clip of as many frames; with --recipe a trimmed one is known.")
-    people = recipe.people if recipe is not None else ()
-    looking = recipe.looking if recipe is not None else None
-    search = Search(small=looking.small, turned=looking.turned) if looking is not None else Search()
-    follower = Follower(stack, people=people, search=search, rate=before.rate, embed=bool(people))
+    decided = find(start, stop - 1)
+    cuts = {shot.first for shot in decided.known.shots}
+    memories: dict[int, dict[str, Any]] = {}
     scorer = Scorer(stack, EVERY if source is not None else 0)
     end = int(before.pts[stop]) if stop < before.frames else None
     with contextlib.closing(read_frames(before, int(before.pts[start]), end, check=check)) as shown, \
             contextlib.closing(read_frames(after, int(after.pts[0]), None, check=check)) as made:
         for place, (one, other) in enumerate(zip(shown, made, strict=True)):
-            followed = follower.step(one)
-            scorer.look(one, other, _scored(followed.faces, other, source, stack, recipe), None, cut=followed.cut)
+            faces = decided.faces_at(one.index, memories)
+            scorer.look(one, other, _scored(faces, other, source, stack, recipe), None,
+                        cut=place > 0 and one.index in cuts)
             progress((place + 1) / count)
     sheet = scorer.sheet()
     if not len(sheet.rows):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Callable
 
+from pipeline.analysis.known import Decided
+from pipeline.analysis.store import Wanted
 from pipeline.bench.models.report import ModelsReport
 from pipeline.bench.models.run import models
 from pipeline.bench.report import QualityReport
 from pipeline.bench.run import quality
 from pipeline.bench.speed.report import SpeedReport
 from pipeline.bench.speed.run import RESOLUTIONS, speed
+from pipeline.clips.clip import Clip
 from pipeline.clips.probe import is_clip
 from pipeline.engine import Engine
 from pipeline.findings.page import page
@@ -18,7 +22,8 @@ from pipeline.findings.pictures import thumbnails
 from pipeline.measure import measure_pair, source_descriptor
 from pipeline.pictures import check_output
 from pipeline.pictures.atomic import write_all
-from pipeline.recipe import Keep, read_recipe
+from pipeline.recipe import Keep, Recipe, read_recipe
+from pipeline.rendering.control import Control
 from pipeline.rendering.desk import stopper
 from studio.commands.engine import make_engine
 from studio.commands.faults import DONE, UsageError
@@ -64,7 +69,9 @@ def _measure_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
     if args.report is not None:
         check_output(args.report, args.overwrite, [args.before, args.after, args.source])
     descriptor = source_descriptor([picture.frame for picture, _ in source.photos], stack)
-    found = measure_clips(before, after, descriptor, stack, recipe, check=stopper(terminal.stop.is_set),
+    find = _finder(terminal, engine, before, recipe or Recipe())
+    found = measure_clips(before, after, descriptor, stack, find, recipe,
+                          check=stopper(terminal.stop.is_set),
                           progress=lambda share: terminal.progress(share, "Measuring"))
     names = {"source": args.source.name, "before": before.name, "after": after.name}
     if args.report is not None:
@@ -77,6 +84,18 @@ def _measure_clip(args: Namespace, terminal: Terminal, engine: Engine) -> int:
         "report": str(args.report) if args.report is not None else None,
     }, found.to_text())
     return DONE
+
+
+def _finder(terminal: Terminal, engine: Engine, clip: Clip, recipe: Recipe) -> Callable[[int, int], Decided]:
+    """The clip's stored analysis, made where it is not there yet, as a render does."""
+    control = Control(cancelled=terminal.stop.is_set,
+                      progress=lambda told: terminal.progress(told.done / max(told.total, 1), "Following faces"))
+
+    def find(first: int, last: int) -> Decided:
+        known = engine.analyse_clip(clip, recipe.looking, control, Wanted(first, last), recipe.people)
+        return known.decided(recipe.people, recipe.whose, recipe.merged)
+
+    return find
 
 
 def bench(args: Namespace, terminal: Terminal) -> int:

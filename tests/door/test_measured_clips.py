@@ -8,7 +8,11 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pytest
+
+from pipeline.analysis.looking import Pass
 from pipeline.engine import ClipWritten
+from pipeline.tracking.follow import Follower
 from tests.conftest import ASTRONAUT, HOPPER
 from tests.door.conftest import Call
 from tests.door.making import face_clip
@@ -58,6 +62,22 @@ def test_planted_defects_are_measured_and_shown_on_a_page(call: Door, planted_cl
     again = call(*words)
     assert again.code == 1
     assert json.loads(again.out)["error"]["code"] == "OUTPUT.EXISTS"
+
+
+def test_faces_are_where_the_stored_analysis_has_them(call: Door, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = face_clip(tmp_path / "clip.mp4", 12, size=(256, 192), sound=False)
+    known = call("analyse", clip, "--json").data["faces"]
+
+    def never(*_: object) -> None:
+        raise AssertionError("it is looked at again, or followed as it comes")
+
+    monkeypatch.setattr(Pass, "step", never)
+    monkeypatch.setattr(Follower, "step", never)
+    done = call("measure", "--before", clip, "--after", clip, "--source", HOPPER, "--json")
+    assert done.code == 0, done.err
+    assert [person["frames"] for person in done.data["people"]] == [face["frames"] for face in known]
+    assert done.data["people"][0]["change"] == 0
 
 
 def test_clips_that_do_not_belong_together_are_refused(call: Door, planted_clip: Path, tmp_path: Path) -> None:
