@@ -8,8 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from models.errors import Cancelled, InputError, OutputError
+from models.errors import Cancelled, InputError, MediaError, OutputError
 from pipeline.clips.clip import Clip
+from pipeline.clips.kinds import is_clip
 from pipeline.clips.planes import ClipFrame
 from pipeline.findings.finding import Finding
 from pipeline.findings.store import Version, Versions
@@ -75,10 +76,14 @@ def _gone(job: Job) -> InputError:
 
 
 def _result(c: ClipSession, output: Path, version: str) -> Clip | None:
-    """The rendered clip; None where the file was moved, or another one is there now."""
-    if not output.is_file():
+    """The rendered clip; None where the file was moved, or another one is there now. output: of numbered pictures their
+    pattern or folder."""
+    if not is_clip(output):
         return None
-    clip = c.engine.open_clip(output)
+    try:
+        clip = c.engine.open_clip(output)
+    except (InputError, MediaError):  # pictures are missing by now, or others lie beside them
+        return None
     return clip if clip.id == version else None
 
 

@@ -140,12 +140,16 @@ class Judged:
 
     def _index_after(self, frame: int) -> int | None:
         """Which frame of the result shows a frame of the clip before: by time, because it may have another number of
-        them a second."""
+        them a second. Numbered pictures are opened at 25 a second, whatever they were made from: they are counted."""
         after = self.after
         if after is None or not self.first <= frame < self.before.frames:
             return None
         middle = (time_of(self.before, frame) + time_of(self.before, frame + 1)) / 2
         at = middle - time_of(self.before, self.first)
+        if after.kind == "sequence":
+            fps = self.recipe.output.clip.fps
+            index = frame - self.first if fps is None else int(at * Fraction(fps))
+            return index if index < after.frames else None
         return frame_at(after, at) if at < after.duration else None
 
 

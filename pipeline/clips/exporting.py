@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from pipeline.clips.clip import Clip
 from pipeline.clips.containers import PICTURE_CODECS, PICTURE_SUFFIX
 from pipeline.clips.encoding import Encoding
 from pipeline.clips.filters import converted
+from pipeline.clips.identity import id_of_files
 from pipeline.clips.parts import PartIndex, open_part, system_error
 from pipeline.clips.pixel_formats import holds
 from pipeline.clips.sequences import run_of
@@ -170,6 +172,13 @@ def numbered(output: Path, codec: str) -> Callable[[int], Path]:
                           code="OUTPUT.CONTAINER", remedy=f"Write {output.stem}_%04d{output.suffix}, for example.")
     return lambda number: output.with_name(_NUMBER.sub(
         lambda match: str(number).zfill(int(match[2] or 0)), output.name))
+
+
+def id_of_pictures(output: Path, codec: str) -> str:
+    """The id by which a sequence that was written is known when it is opened. output: see `numbered`. Raises OSError.
+    """
+    names = map(numbered(output, codec), itertools.count(1))
+    return id_of_files(itertools.takewhile(Path.exists, names))
 
 
 def _inputs(clip: Clip) -> list[Path]:

@@ -20,6 +20,7 @@ from pipeline.chain import make_steps
 from pipeline.clips.clip import Clip
 from pipeline.clips.copying import Copied
 from pipeline.clips.encoding import resolve
+from pipeline.clips.exporting import id_of_pictures
 from pipeline.clips.identity import id_of_file
 from pipeline.clips.joining import join
 from pipeline.clips.planes import ClipFrame
@@ -123,7 +124,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         made = [one for one, part in zip(done, plan.parts, strict=False) if not part.copied]
         written = replace(_join(work, plan, ledger, done, request, control, render.damaged), rendered=render.rendered,
                           reused=len(made) - render.rendered)
-        findings, version = _found(work, sheet, lost, request, versions)
+        findings, version = _found(work, sheet, lost, request, written, versions)
         written = replace(written, findings=findings, version=version)
         if kept is not None:
             for one in made:
@@ -374,8 +375,8 @@ def _lost(work: Work, plan: Plan, sheet: Sheet | None, control: Control, elsewhe
             stack = other
 
 
-def _found(work: Work, sheet: Sheet | None, lost: Sequence[Lost], request: ClipRequest, versions: Versions | None,
-           ) -> tuple[tuple[Finding, ...], str | None]:
+def _found(work: Work, sheet: Sheet | None, lost: Sequence[Lost], request: ClipRequest, written: ClipWritten,
+           versions: Versions | None) -> tuple[tuple[Finding, ...], str | None]:
     """What looks wrong in the finished clip, and the id under which it is written down, where there is a place for
     that."""
     if sheet is None:
@@ -392,7 +393,8 @@ def _found(work: Work, sheet: Sheet | None, lost: Sequence[Lost], request: ClipR
     if versions is not None:
         with contextlib.suppress(OSError):  # whoever moved the file away at once has no findings, but a clip
             recipe = work.casting.recipe.model_dump(mode="json")
-            id = id_of_file(request.output, request.output.stat().st_size)
+            id = id_of_pictures(request.output, written.codec) if written.container == "sequence" \
+                else id_of_file(request.output, request.output.stat().st_size)
             versions.put(Version(id, clip.id, recipe, rate, findings, sheet))
             if request.earlier is not None:
                 versions.inherit(request.earlier, id)
