@@ -359,13 +359,14 @@ class Engine:
     def portrait(self, clip: Clip, found: PersonFound) -> Encoded:
         """A person's clearest frame, cut round the face."""
         frame = self.desk.frame(clip, clip.seconds(found.ticks - int(clip.pts[0])))
-        return encode_portrait(Frame(frame.bgr8()), found.face.box, found.face.turn)
+        return encode_portrait(Frame(frame.on_screen(frame.bgr8())), found.face.box, found.face.turn)
 
     def portrait_of(self, clip: Clip, known: Known, glimpse: Glimpse) -> Encoded:
         """The same of a glimpse of an analysis. It has a decoder of its own: no preview waits for it."""
         ticks = int(clip.pts[glimpse.frame])
         with contextlib.closing(read_frames(clip, ticks, ticks + 1)) as frames:
-            return encode_portrait(Frame(next(frames).bgr8()), glimpse.box, known.turn_of(glimpse))
+            frame = next(frames)
+            return encode_portrait(Frame(frame.on_screen(frame.bgr8())), glimpse.box, known.turn_of(glimpse))
 
     def clip_picture(self, clip: Clip, seconds: Fraction, *, width: int | None = None, viewer: str = "",
                      ) -> tuple[Encoded, int, int] | None:

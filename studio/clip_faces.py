@@ -52,7 +52,8 @@ async def enlarged(c: ClipSession, clip: Clip, asked: Asked) -> dict[str, Any]:
         if face is None:
             raise NoFace(f"There is no such face in frame {asked.frame} of {clip.name}.", subject=clip.name,
                          remedy="Go to a frame in which it is found.")
-        return face, large_square(c.engine.desk.frame(clip, at).bgr8(), face)
+        shown = c.engine.desk.frame(clip, at)
+        return face, large_square(shown.on_screen(shown.bgr8()), face)
 
     face, before = await asyncio.wrap_future(c.worker.start("finding", look).future)
     matrix = square_of(face)

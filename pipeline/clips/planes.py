@@ -179,11 +179,16 @@ class ClipFrame:
         """(H, W, 3) BGR uint8 of the whole picture."""
         return _eight_bit(self.region(Rect(0, 0, self.width, self.height)))
 
+    def on_screen(self, pixels: Pixels) -> Pixels:
+        """(h, w, 3) BGR uint8 of working colour of this clip: HDR, whose curve that has gone through, as SDR shows it
+        best."""
+        pixels = _eight_bit(pixels)
+        return pixels if self.clip.colour.transfer == "sdr" else np.asarray(cv2.transform(pixels, _TO_709))
+
     def picture(self, width: int | None = None) -> bytes:
         """A JPEG for screens, at most as wide as the clip; HDR as SDR shows it best."""
         pixels = self.bgr8() if width is None or width >= self.width else self.small(width)
-        if self.clip.colour.transfer != "sdr":
-            pixels = np.asarray(cv2.transform(pixels, _TO_709))
+        pixels = self.on_screen(pixels)
         buffer = io.BytesIO()
         Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)).save(buffer, "JPEG", quality=QUALITY)
         return buffer.getvalue()

@@ -55,9 +55,7 @@ def _frame(clip: Clip, index: int) -> ClipFrame:
 
 def cut_face(frame: ClipFrame, rect: Rect, side: int = SIDE) -> bytes:
     """The square as a JPEG of so many pixels a side."""
-    pixels = frame.region(rect)
-    if pixels.dtype != np.uint8:
-        pixels = np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
+    pixels = frame.on_screen(frame.region(rect))
     way = cv2.INTER_AREA if pixels.shape[0] > side else cv2.INTER_CUBIC
     small = cv2.resize(pixels, (side, side), interpolation=way)
     return cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()

@@ -67,7 +67,8 @@ def test_numbered_pictures_have_findings_on_their_card_and_in_the_list(
     assert [(row["code"], row["first"], row["last"]) for row in clip_findings.listed(judged)] == \
         [("FINDING.MISSED", *PLANTED.missed)]
     assert judged.after is not None
-    assert (judged.after.kind, judged.after.rate) == ("sequence", 10)
+    assert judged.after.kind == "sequence"
+    assert judged.after.rate == 10
     assert [judged._index_after(frame) for frame in (BEGIN - 1, BEGIN, 12, END, END + 1)] == [None, 0, 5, 8, None]
     missed = judged.thumbnail(0, "before"), judged.thumbnail(0, "after")
     beside = judged.face(0, 14, "before", 160), judged.face(0, 14, "after", 160)

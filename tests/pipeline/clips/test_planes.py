@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
@@ -19,6 +19,7 @@ from models.arrays import Pixels
 from pipeline.clips.clip import Clip, Colour, Matrix
 from pipeline.clips.layout import copy_of, editable, layout_of, plane
 from pipeline.clips.planes import ClipFrame, frame_of
+from pipeline.findings.pictures import cut_face
 from processors.batches import Rect
 
 PLANAR = ("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "nv12", "yuva420p", "yuv420p10le", "yuv422p10le", "p010le",
@@ -290,3 +291,17 @@ def test_a_picture_for_screens_has_the_frames_colours() -> None:
     hdr = replace(frame.clip, colour=Colour(matrix="bt2020", transfer="pq"))
     deep = painted("yuv420p10le", colours, hdr.colour)
     assert len(deep.picture(32)) > 300
+
+
+@pytest.mark.parametrize("transfer", ["pq", "hlg"])
+def test_a_small_picture_of_hdr_has_the_colours_of_the_large_one(transfer: Literal["pq", "hlg"]) -> None:
+    colours = np.full((48, 64, 3), (60, 100, 150), np.float64)
+    frame = painted("yuv420p10le", colours, Colour(matrix="bt2020", transfer=transfer))
+    large, small = (cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+                    for jpeg in (frame.picture(), cut_face(frame, Rect(8, 4, 40, 36))))
+    assert large is not None
+    assert small is not None
+    assert np.abs(small.astype(float) - large[20, 20]).max() <= 4
+    # As they are stored, wide primaries look dull: the screen's red is further away from its blue.
+    dull = frame.region(Rect(20, 20, 21, 21))[0, 0]
+    assert small[..., 2].mean() - small[..., 0].mean() > 1.2 * (dull[2] - dull[0])
