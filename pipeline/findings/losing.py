@@ -31,10 +31,13 @@ from pipeline.tracking.identity import descriptor_of
 from pipeline.tracking.looks import Look, look_near
 
 MOST = 200
-"""Strands of a clip that are looked for again; the longest absences of the largest faces first. A look costs 20 ms, and
-reading up to it some tenths of a second: of an hour that is at most as much as some seconds of the render."""
+"""Strands of a clip that are looked for again; the longest absences of the largest faces first. Each is decoded from
+the keyframe before it was lost to a second behind where it was last seen: this bounds what a long film takes."""
 _UNSEEN = 1.0  # seconds without a face until nobody is looked for any more, as a follower gives up after
-_LOOKS = 2  # until a face is believed, as a follower believes faint ones
+# Until a face is believed, as a follower believes faint ones. With the rest nobody is taken for lost in 17 made clips
+# in which somebody leaves, turns away, nods, is covered, blurs, fades or dissolves into another; in ten of them a track
+# ends in mid-picture.
+_LOOKS = 2
 _BOX = 1.7  # outer-eye distances that the detector's box is wide (astronaut 1.5, Hopper 1.9)
 _STEP, _REACH = 0.1, 0.75  # outer-eye distances that a head moves a frame, and beside them: as `judging._continues`
 _EDGE = 1.0  # outer-eye distances from the middle of the points to the side of the head, and a little

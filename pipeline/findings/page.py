@@ -126,7 +126,7 @@ def _plots(sheet: Sheet, number: int) -> list[_Plot]:
     return [
         _Plot("Identity", "Distance of the result's descriptor; low to the source is good.",
               (line("to source", rows["to_source"]), line("to target", rows["to_target"], "b")),
-              ("FINDING.IDENTITY", "FINDING.MISTAKEN"), dots=True),
+              ("FINDING.IDENTITY", "FINDING.MISTAKEN", "FINDING.UNLIKE"), dots=True),
         _Plot("Change", "Levels by which the face differs from the clip before; near nothing where it was left.",
               (line("in the face", rows["change"]), line("around it", rows["noise"], "b")),
               ("FINDING.MISSED", "FINDING.REVERTED")),

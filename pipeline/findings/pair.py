@@ -23,7 +23,7 @@ from pipeline.findings.judging import findings_of, jumps_by_strand
 from pipeline.findings.scoring import Scored, Scorer
 from pipeline.findings.sheet import Sheet
 from pipeline.measure.report import table
-from pipeline.recipe import Keep, Recipe
+from pipeline.recipe import Keep, Recipe, UseSource
 from pipeline.rendering.plan import ticks_of
 from pipeline.tracking.follow import FollowedFace
 
@@ -101,12 +101,17 @@ def _scored(faces: Sequence[FollowedFace], after: ClipFrame, source: Embedding |
             recipe: Recipe | None) -> list[Scored]:
     """Where the points lie in the result is read there, from where they lie before."""
     read = stack.landmarker.follow(after.grey8(), [followed.face for followed in faces]) if faces else []
-    return [Scored(followed, source if _is_meant(followed.face, recipe) else None, _is_meant(followed.face, recipe),
+    return [Scored(followed, source if _is_swapped(followed.face, recipe) else None, _is_meant(followed.face, recipe),
                    base=followed.face.points, shown=face.points) for followed, face in zip(faces, read, strict=True)]
 
 
 def _is_meant(face: Face, recipe: Recipe | None) -> bool:
     return recipe is None or not isinstance(recipe.choice_for(face.number), Keep)
+
+
+def _is_swapped(face: Face, recipe: Recipe | None) -> bool:
+    """Whether it is to look like a source."""
+    return recipe is None or isinstance(recipe.choice_for(face.number), UseSource)
 
 
 def _span(clip: Clip, recipe: Recipe | None) -> tuple[int, int]:

@@ -66,7 +66,7 @@ def test_planted_defects_are_measured_and_shown_on_a_page(call: Door, planted_cl
 
 def test_faces_are_where_the_stored_analysis_has_them(call: Door, tmp_path: Path,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = face_clip(tmp_path / "clip.mp4", 12, size=(256, 192), sound=False)
+    clip = face_clip(tmp_path / "clip.mp4", 18, size=(256, 192), sound=False)
     known = call("analyse", clip, "--json").data["faces"]
 
     def never(*_: object) -> None:
@@ -78,6 +78,8 @@ def test_faces_are_where_the_stored_analysis_has_them(call: Door, tmp_path: Path
     assert done.code == 0, done.err
     assert [person["frames"] for person in done.data["people"]] == [face["frames"] for face in known]
     assert done.data["people"][0]["change"] == 0
+    # What nobody has changed is taken for whom it shows, from first to last.
+    assert [(f["code"], f["first"], f["last"]) for f in done.data["findings"]] == [("FINDING.UNLIKE", 0, 17)]
 
 
 def test_clips_that_do_not_belong_together_are_refused(call: Door, planted_clip: Path, tmp_path: Path) -> None:
