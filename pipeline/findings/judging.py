@@ -134,14 +134,17 @@ def findings_of(sheet: Sheet, rate: float, seconds: Callable[[int], float] | Non
     `losing.lost_of` saw of those who are not found any more."""
     strands = list(_strands(sheet))
     done = list(settled)
-    odd = [*_missed(sheet, strands, rate)]
+    away = list(lost)
+    # What is known of the frames behind says more than that the scores end there.
+    odd = [one for one in _missed(sheet, strands, rate) if not any(
+        (one.strand, one.first) == (other.strand, other.first) and one.last < other.last for other in away)]
     for strand in strands:
         odd += [*_reverted(strand, rate), *_mistaken(strand, rate), *_strand_odd(strand, rate)]
     odd += _identities(sheet, strands)
     odd += [_Odd(UNLIKE, one.strand, one.person, one.first, one.last, one.at, one.distance, 1.5)
             for one in unlike_of(sheet, sheet.strands(), [(strand.number, strand.person) for strand in strands])]
     odd += [_Odd(LOST, one.strand, one.person, one.first, one.last, one.at, float(one.last - one.first + 1), 3.0)
-            for one in lost]
+            for one in away]
     plain = [one for one in _plain(odd) if one.kind not in (MISSED, REVERTED, LOST)
              or not _is_settled(one.person, one.first, one.last, done)]
     merged = _merged(plain, rate)

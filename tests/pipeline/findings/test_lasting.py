@@ -14,6 +14,9 @@ import pytest
 
 from models.arrays import Pixels
 from models.interfaces import FaceStack, Search
+from pipeline.analysis.found import Found
+from pipeline.analysis.looking import Pass
+from pipeline.analysis.store import Analyses
 from pipeline.clips.clip import Clip
 from pipeline.clips.reader import read_frames
 from pipeline.engine import Engine
@@ -174,6 +177,24 @@ def test_a_few_odd_frames_that_are_asked_about_often_do_not_make_a_person_wrong_
 @pytest.fixture
 def studio(tmp_path: Path, stack: FaceStack) -> Studio:
     return Studio(tmp_path, stack)
+
+
+def test_frames_that_are_copied_because_nobody_was_found_in_them_are_looked_at_too(
+        staying: tuple[Clip, Sheet], tmp_path: Path, stack: FaceStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, gone = Pass.found, 8
+
+    def cut_short(by: Pass, first: int, last: int) -> Found:
+        found = whole(by, first, last)
+        return replace(found, pieces=tuple(replace(piece, **{
+            name: getattr(piece, name)[:gone] for name in ("points", "boxes", "spread", "flags", "turns")})
+            for piece in found.pieces))
+
+    monkeypatch.setattr(Pass, "found", cut_short)
+    studio = Studio(tmp_path, stack)
+    studio.engine = Engine(faces=stack, analyses=Analyses(tmp_path / "analyses"))
+    done = studio.render(studio.recipe(staying[0].path))
+    assert (done.frames, done.copied) == (FRAMES, FRAMES - 12)
+    assert [(f.code, f.first, f.last) for f in done.findings] == [("FINDING.LOST", gone, FRAMES - 1)]
 
 
 def test_both_are_found_in_a_render(studio: Studio, planted_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
