@@ -84,9 +84,9 @@ class CatalogueRow:
     slot: the name that processors ask for. family: whose contract it has. file: its name; others: names under which
     people have it. package: the Python package that brings it, or urls: where it is, the origin first. bytes, sha256:
     what it must be; None where nobody has measured it yet, never guessed. also: sha256 of other publishers' files of
-    the same network, which take and give what the family says. needed: the main job fails without it. rank: of those
-    that find and know faces and that a preset wants, 1 is taken before 2 where both are there; None is never taken by
-    itself.
+    the same network, which take and give what the family says. only_import: it is at no address that could be named;
+    people take in the file that they have. needed: the main job fails without it. rank: of those that find and know
+    faces and that a preset wants, 1 is taken before 2 where both are there; None is never taken by itself.
     commercial, terms: may it be used for money, and why. role: of what a package brings, whose family has no contract
     to say it. tried: whether the family's code ever ran a published network of this kind, or only a twin with its
     contract. needs: slots beside which alone it is of use. presets: those that want it. half: it may run in half
@@ -109,6 +109,7 @@ class CatalogueRow:
     bytes: int | None = None
     sha256: str | None = None
     also: tuple[str, ...] = ()
+    only_import: bool = False
     needed: bool = False
     rank: int | None = None
     role: Role | None = None
@@ -118,8 +119,8 @@ class CatalogueRow:
     own: bool = False
 
     def __post_init__(self) -> None:
-        if not self.own and bool(self.package) == bool(self.urls):
-            raise ValueError(f"{self.slot}: either a package brings it, or it has addresses")
+        if not self.own and [bool(self.package), bool(self.urls), self.only_import].count(True) != 1:
+            raise ValueError(f"{self.slot}: either a package brings it, or it has addresses, or it is only imported")
         for one in self.hashes:
             if len(one) != 64 or set(one) - set("0123456789abcdef"):
                 raise ValueError(f"{self.slot}: {one!r} is no sha256")
@@ -159,7 +160,7 @@ class Catalogue:
                 raise ValueError(f"{row.slot} is said to be a user's own")
             if missing := set(row.needs) - set(slots):
                 raise ValueError(f"{row.slot} needs {', '.join(sorted(missing))}, which there is not")
-            if row.urls and row.family not in {one.name for one in self.family}:
+            if not row.package and row.family not in {one.name for one in self.family}:
                 raise ValueError(f"{row.slot} is of a family without a contract: {row.family}")
             if bool(row.role) != bool(row.package):
                 raise ValueError(f"{row.slot}: a family says its role, or else, where a package brings it, the row")
@@ -174,8 +175,8 @@ class Catalogue:
 
     @property
     def offered(self) -> tuple[CatalogueRow, ...]:
-        """Those that can be fetched."""
-        return tuple(row for row in self.model if row.urls)
+        """Those whose files are in the folder of models: fetched, or taken in."""
+        return tuple(row for row in self.model if not row.package)
 
     def row(self, slot: str) -> CatalogueRow:
         """Of a slot, also of a user's own file, whether that is there or not. Raises ModelError MODEL.UNKNOWN."""

@@ -12,6 +12,7 @@ from models.catalogue import CatalogueRow
 from models.errors import ModelError
 from models.families.arcface import ArcfaceRecogniser
 from models.families.dlib_faces import dlib_stack
+from models.families.facemesh import FaceMesh
 from models.families.fan import FanLandmarker, FiveToSixtyEight
 from models.families.grids import DOUBTED
 from models.families.landmarks106 import Landmarks106
@@ -25,6 +26,8 @@ from models.store import Found, Store
 OWNER = "faces"
 """Under which name the stack leases: what one of its networks makes, the next one finds on the same device."""
 _GUESSING = "landmarker.fan_68_5"
+_INSTEAD = {"landmarker": "dlib.points68", "recogniser": "dlib.descriptor"}
+"""By role: the slot of what stands in where there is no model."""
 
 _DETECTORS: dict[str, Callable[..., Detector]] = {
     "scrfd": ScrfdDetector, "yoloface": YolofaceDetector, "yunet": YunetDetector}
@@ -66,8 +69,9 @@ class _Maker:
         there = {slot: found for slot, found in self.store.found().items() if self.allowed(found.row)}
         best: dict[str, Found] = {}
         for row in self.store.catalogue.ranked:
-            if row.slot in there and self.preset in row.presets:
-                best.setdefault(self.store.catalogue.family_of(row).role, there[row.slot])
+            role = self.store.catalogue.family_of(row).role
+            if row.slot in there and (self.preset in row.presets or self._barred(role)):
+                best.setdefault(role, there[row.slot])
         if recogniser:
             best.pop("recogniser", None)
         if recogniser not in ("", self.otherwise.recogniser.name):
@@ -75,6 +79,10 @@ class _Maker:
         return FaceStack(self._detector(best.get("detector")),
                          self._landmarker(best.get("landmarker"), there.get(_GUESSING)),
                          self._recogniser(best.get("recogniser")), _slots(best))
+
+    def _barred(self, role: str) -> bool:
+        """Whether what stands in without a model may not be taken: then any that may does better than none."""
+        return any(row.slot == _INSTEAD.get(role) and not self.allowed(row) for row in self.store.catalogue.model)
 
     def _called(self, recogniser: str, there: Mapping[str, Found]) -> Found:
         for found in there.values():
@@ -92,6 +100,9 @@ class _Maker:
             return self.otherwise.landmarker
         if found.row.family == "2d106":
             return Landmarks106(self._lease(found), name=_name(found))
+        if found.row.family.startswith("facemesh"):
+            facts: Any = self.store.catalogue.family_of(found.row).facts
+            return FaceMesh(self._lease(found), facts, name=_name(found))
         rough = None if guessing is None else FiveToSixtyEight(self._lease(guessing))
         return FanLandmarker(self._lease(found), name=_name(found), rough=rough)
 
@@ -112,9 +123,8 @@ def _unknown(recogniser: str) -> ModelError:
 
 def _slots(best: Mapping[str, Found]) -> tuple[str, ...]:
     """What the parts work with: dlib's detector needs no file."""
-    instead = {"landmarker": "dlib.points68", "recogniser": "dlib.descriptor"}
     return (*(found.row.slot for found in best.values()),
-            *(slot for role, slot in instead.items() if role not in best))
+            *(slot for role, slot in _INSTEAD.items() if role not in best))
 
 
 def _name(found: Found) -> str:

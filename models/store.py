@@ -284,12 +284,14 @@ class Store:
         return f"{slot}: {self.catalogue.row(slot).licence}" in self._kept.agreed
 
     def get(self, slot: str, make: Callable[[CatalogueRow, Path], Download]) -> Found:
-        """Fetches a model. make: the download of a row into a path. Raises ModelError LICENCE.NOT_AGREED, and whatever
-        the download raises."""
+        """Fetches a model. make: the download of a row into a path. Raises ModelError LICENCE.NOT_AGREED,
+        MODEL.NO_ADDRESS, MODEL.PACKAGED, and whatever the download raises."""
         row = self.catalogue.row(slot)
         if row.own:
             raise ModelError(f"{row.file} is a file of your own, which is at no address.", subject=slot,
                              remedy=f"{_again(row)}.")
+        if row.only_import:
+            raise only_imported(row)
         if not row.urls:
             raise ModelError(f"{row.title} comes with the package {row.package}.", subject=slot, code="MODEL.PACKAGED",
                              remedy="There is nothing to fetch.")
@@ -380,5 +382,12 @@ class Store:
         return self.found()[slot]
 
 
+def only_imported(row: CatalogueRow) -> ModelError:
+    """What is said where somebody wants to fetch a model that is at no address."""
+    return ModelError(f"No address is known where {row.title} can be fetched.", subject=row.slot,
+                      code="MODEL.NO_ADDRESS", remedy=f"Get {row.file} from where you trust it ({row.source} says what "
+                                                      f"it is), then take it in: {_again(row)}.")
+
+
 def _again(row: CatalogueRow) -> str:
-    return f"`models import {row.file}`" if row.own else f"`models get {row.slot}`"
+    return f"`models import {row.file}`" if row.own or row.only_import else f"`models get {row.slot}`"

@@ -24,8 +24,8 @@ def check_commercial(catalogue: Catalogue, slot: str) -> None:
              if barred.commercial == "no" else
              f"Whether {barred.title} ({barred.slot}){beside} may be used commercially is unclear: {terms}")
     role = catalogue.role_of(barred)
-    others = [one.slot for one in catalogue.model
-              if catalogue.role_of(one) == role and (one.urls or one.needed) and obstacle(catalogue, one) is None]
+    others = [one.slot for one in catalogue.model if catalogue.role_of(one) == role
+              and (not one.package or one.needed) and obstacle(catalogue, one) is None]
     raise ModelError(words, subject=slot, code="LICENCE.COMMERCIAL", remedy=(
         f"Its terms allow it for {', '.join(others)}: choose one of these; or switch commercial-safe off." if others
         else f"The catalogue has no {role} whose terms allow it: switch commercial-safe off for work that is not "

@@ -14,7 +14,7 @@ from typing import Any
 from models.catalogue import CatalogueRow, Role
 from models.errors import InputError, LikenessError, ModelError
 from models.networks import Networks
-from models.store import SUFFIXES, Found, Store
+from models.store import SUFFIXES, Found, Store, only_imported
 from models.terms import obstacle
 from pipeline.jobs.fetching import FetchRequest
 from pipeline.jobs.job import Job
@@ -92,9 +92,13 @@ class Shelf:
 
     def fetch(self, slots: Sequence[str], agreed: Iterable[str], visitor: Visitor) -> None:
         """Queues downloads of the models and of what they need beside them, unless they are here or under way. Raises
-        ModelError: DOWNLOAD.OFFLINE, LICENCE.COMMERCIAL, LICENCE.NOT_AGREED (nothing is queued then), MODEL.UNKNOWN."""
+        ModelError: DOWNLOAD.OFFLINE, LICENCE.COMMERCIAL, LICENCE.NOT_AGREED (nothing is queued then), MODEL.NO_ADDRESS,
+        MODEL.UNKNOWN."""
         found = self.store.found()
-        wanted = [row for row in self.store.catalogue.with_needs(slots) if row.urls and row.slot not in found]
+        wanted = [row for row in self.store.catalogue.with_needs(slots) if not row.package and row.slot not in found]
+        for row in wanted:
+            if row.only_import:
+                raise only_imported(row)
         self.machine.check_online(", ".join(row.title for row in wanted))
         said = set(agreed)
         for slot in slots:
@@ -178,7 +182,7 @@ class Shelf:
         safe = self.safe
         rows = [self._row(row, found.get(row.slot), faults.get(row.slot), safe, visitor)
                 for row in (*catalogue.model, *(one.row for one in found.values() if one.row.own))
-                if row.urls or row.needed or row.own]
+                if not row.package or row.needed]
         roles = [*ROLES, *dict.fromkeys(row["role"] for row in rows if row["role"] not in ROLES)]
         return {
             "rev": next(self._numbers), "folder": str(self.store.folder) if visitor.owner else "",
@@ -201,6 +205,7 @@ class Shelf:
             "needs": [{"slot": one.slot, "title": one.title} for one in map(catalogue.row, row.needs)],
             "presets": list(row.presets), "agreed": self.store.agreed(row.slot), "state": state,
             "fault": notice_of(fault) if fault else None, "file": row.file, "own": row.own,
+            "only_import": row.only_import,
             "path": str(found.path) if found and visitor.owner else "",
             "barred": safe and obstacle(catalogue, row) is not None,
         }

@@ -11,7 +11,7 @@ from typing import Any
 from models.catalogue import CatalogueRow
 from models.download import Download, make_client
 from models.errors import LikenessError, ModelError
-from models.store import SUFFIXES, Found, Store
+from models.store import SUFFIXES, Found, Store, only_imported
 from models.terms import obstacle
 from pipeline.data_folder import data_folder
 from studio.commands.engine import is_safe, store_of
@@ -48,13 +48,16 @@ def _row(store: Store, row: CatalogueRow, found: Found | None) -> dict[str, Any]
     return {"slot": row.slot, "family": row.family, "role": store.catalogue.family_of(row).role, "title": row.title,
             "file": row.file, "bytes": row.bytes, "sha256": row.sha256, "licence": row.licence,
             "commercial": row.commercial, "terms": row.terms, "source": row.source, "tried": row.tried,
-            "needs": list(row.needs), "presets": list(row.presets), "own": row.own, "agreed": store.agreed(row.slot),
+            "needs": list(row.needs), "presets": list(row.presets), "own": row.own,
+            "only_import": row.only_import, "agreed": store.agreed(row.slot),
             "state": found.state if found else None, "path": str(found.path) if found else None}
 
 
 def _remark(row: dict[str, Any]) -> str:
     if row["own"]:
         return " (your own file)"
+    if row["only_import"] and row["state"] is None:
+        return f" (at no address: `models import` takes in {row['file']} if you have it)"
     return "" if row["tried"] == "real" else " (tried with a twin only)"
 
 
@@ -70,6 +73,9 @@ def _get(store: Store, args: Namespace, terminal: Terminal) -> int:
     wanted, safe = _wanted(store, args.slots), is_safe(args, store)
     for slot in args.slots:  # before anything is fetched
         store.allowed(slot, safe)
+    for row in map(store.catalogue.row, wanted):
+        if row.only_import:
+            raise only_imported(row)
     with make_client() as client:
         for slot in wanted:
             if args.agree:

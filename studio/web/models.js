@@ -16,6 +16,7 @@
   const rowsOf = (some = view()) => (some.roles ?? []).flatMap((one) => one.rows);
   const HERE = ["verified", "recorded", "unverified", "packaged"];
   const isHere = (row) => HERE.includes(row.state);
+  const canFetch = (row) => !row.only_import; // else no address is known of it: files that somebody has are taken in
 
   // ---- downloads: the jobs of a model --------------------------------------------------------------------------
   const jobOf = (row) => [...L.jobs].reverse().find((job) => job.kind === "download" && job.slot === row.slot && job.state !== "done");
@@ -35,7 +36,7 @@
     const all = new Set();
     const add = (slot) => { if (by[slot] && !all.has(slot)) { all.add(slot); by[slot].needs.forEach((one) => add(one.slot)); } };
     slots.forEach(add);
-    return [...all].map((slot) => by[slot]).filter((row) => !isHere(row) && !atWork(jobOf(row)));
+    return [...all].map((slot) => by[slot]).filter((row) => canFetch(row) && !isHere(row) && !atWork(jobOf(row)));
   };
   const sizeOf = (rows) => {
     const known = rows.filter((row) => row.bytes !== null);
@@ -78,7 +79,7 @@
     L.show("models");
   };
   const askForWanted = () => {
-    const slots = wanted.filter((slot) => rowsOf().some((row) => row.slot === slot && !row.barred));
+    const slots = wanted.filter((slot) => rowsOf().some((row) => row.slot === slot && !row.barred && canFetch(row)));
     wanted = [];
     if (slots.length && view().may?.fetch) download(slots);
   };
@@ -108,7 +109,7 @@
     field.focus();
   };
   const remove = (row) => L.dialogue(t("models.remove.title", { name: L.say(row.title) }), h("form", { method: "dialog", onsubmit: () => ask({ do: "remove_model", slot: row.slot }) },
-    h("p", {}, t(row.own ? "models.remove.own" : "models.remove.words")), row.path ? h("p.hint.path", {}, h("code", {}, row.path)) : null,
+    h("p", {}, t(row.own || !canFetch(row) ? "models.remove.own" : "models.remove.words")), row.path ? h("p.hint.path", {}, h("code", {}, row.path)) : null,
     h("div.row.end", {}, h("button.button.primary", { id: "models-remove", type: "submit" }, L.icon("trash"), t("models.remove")))));
 
   // ---- one row ---------------------------------------------------------------------------------------------------------
@@ -129,10 +130,12 @@
     job.mine && view().may.fetch ? h("div.row", {}, wish(job, job.state === "interrupted" ? "go_on" : "retry", t(job.done && !job.error ? "job.do.go_on" : "job.do.retry"), "again"),
       wish(job, "remove", t("models.forget"))) : null];
   const ICONS = { verified: "check", recorded: "check", unverified: "question", damaged: "warning" };
+  const byHand = (row) => [h("span.hint", { "data-by-hand": row.slot }, t("models.only_import", { file: row.file })),
+    view().may.change ? h("button.button.small", { "data-key": `mine-${row.slot}`, "data-mine": row.slot, onclick: mine }, L.icon("folder"), t("models.mine")) : null];
   const settled = (row) => [
     row.state === "missing" && !row.barred && view().may.fetch ? null : h(`span.state-words.${row.state}`, { title: t(`models.state.${row.state}.help`) }, ICONS[row.state] ? L.icon(ICONS[row.state]) : null, t(`models.state.${row.state}`)),
     row.barred ? h("span.hint", {}, t("models.barred")) :
-      isHere(row) || !view().may.fetch ? null : h("button.button.small", { "data-key": `get-${row.slot}`, "data-get": row.slot, onclick: () => download([row.slot]) }, L.icon("save"), t(row.state === "damaged" ? "models.again" : "models.download")),
+      isHere(row) || !view().may.fetch ? null : !canFetch(row) ? byHand(row) : h("button.button.small", { "data-key": `get-${row.slot}`, "data-get": row.slot, onclick: () => download([row.slot]) }, L.icon("save"), t(row.state === "damaged" ? "models.again" : "models.download")),
     row.state !== "packaged" && isHere(row) ? h("div.row", {},
       view().may.fetch ? h("button.bare", { "data-key": `verify-${row.slot}`, "data-verify": row.slot, title: t("models.verify"), "aria-label": `${t("models.verify")}: ${L.say(row.title)}`, onclick: () => ask({ do: "verify_models", slot: row.slot }) }, L.icon("again")) : null,
       view().may.change ? h("button.bare", { "data-key": `remove-${row.slot}`, "data-remove": row.slot, title: t("models.remove"), "aria-label": `${t("models.remove")}: ${L.say(row.title)}`, onclick: () => remove(row) }, L.icon("trash")) : null) : null];
@@ -142,14 +145,14 @@
     return atWork(job) ? underWay(job) : ended(row, job);
   };
   const line = (row) => h(`tr.model.is-${row.state}${row.barred ? ".barred" : ""}`, { "data-key": `model-${row.slot}`, "data-slot": row.slot, "data-state": row.state },
-    h("td.pick", {}, isHere(row) || row.barred || atWork(jobOf(row)) || !view().may.fetch ? null : h("input", { type: "checkbox", "data-key": `pick-${row.slot}`, checked: chosen.has(row.slot), "aria-label": t("models.pick", { name: L.say(row.title) }),
+    h("td.pick", {}, isHere(row) || row.barred || !canFetch(row) || atWork(jobOf(row)) || !view().may.fetch ? null : h("input", { type: "checkbox", "data-key": `pick-${row.slot}`, checked: chosen.has(row.slot), "aria-label": t("models.pick", { name: L.say(row.title) }),
       onchange: (event) => { chosen[event.target.checked ? "add" : "delete"](row.slot); L.draw("models"); } })),
     h("th.what", { scope: "row" }, h("b", {}, L.say(row.title)),
       row.presets.length || row.tried === "twin" ? h("span.marks", {}, row.presets.map((one) => h("span.mark-chip.preset", { title: t("models.preset.help") }, L.or(`preset.${one}.title`, one[0].toUpperCase() + one.slice(1)))),
         row.tried === "twin" ? h("span.mark-chip", { title: t("models.twin.help") }, t("models.twin")) : h("span.mark-chip.preset", { title: t("models.real.help") }, t("models.real"))) : row.tried === "real" && row.state !== "packaged" ? h("span.marks", {}, h("span.mark-chip", { title: t("models.real.help") }, t("models.real"))) : null,
       row.needs.length ? h("small", {}, t("models.needs", { names: row.needs.map((one) => L.say(one.title)).join(", ") })) : null),
     h("td.terms-cell", {}, use(row), h("span.licence-name", {}, L.say(row.licence)), h("small", {}, L.say(row.terms))),
-    h("td.size", {}, row.bytes === null ? h("span.faint", { title: t("models.size.help") }, t("models.size.unknown")) : L.bytes(row.bytes)),
+    h("td.size", {}, row.bytes === null ? h("span.faint", canFetch(row) ? { title: t("models.size.help") } : {}, t("models.size.unknown")) : L.bytes(row.bytes)),
     h("td.here", {}, stateOf(row)));
 
   // ---- the page ------------------------------------------------------------------------------------------------------
@@ -184,7 +187,7 @@
     const names = [...new Set(rows.filter((row) => !row.barred).flatMap((row) => row.presets))];
     if (!view().may.fetch || !names.length) return null;
     return h("span.presets", {}, h("span.hint", {}, t("models.choose_for")), names.map((name) => h("button.button.small", { "data-key": `preset-${name}`, "data-preset": name, onclick: () => {
-      rows.filter((row) => row.presets.includes(name) && !isHere(row) && !row.barred).forEach((row) => chosen.add(row.slot));
+      rows.filter((row) => row.presets.includes(name) && canFetch(row) && !isHere(row) && !row.barred).forEach((row) => chosen.add(row.slot));
       L.draw("models");
     } }, L.or(`preset.${name}.title`, name[0].toUpperCase() + name.slice(1)))));
   };

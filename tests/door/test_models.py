@@ -14,7 +14,7 @@ from tests.conftest import ASTRONAUT, HOPPER
 from tests.door.conftest import Call
 from tests.models.families.test_dfm import person
 from tests.models.shelf import Shelf, serving
-from tests.models.test_store import catalogue, row
+from tests.models.test_store import ALONE, catalogue, row
 
 ARC = hashlib.sha256(zero_recogniser()).hexdigest()
 
@@ -109,6 +109,25 @@ def test_a_file_of_a_person_is_the_user_s_own(call: Callable[..., Call], tmp_pat
         ("dfm.ann", "swapper", "unverified", "ann.dfm")]
     assert "(your own file)" in call("models", "list", *here).out
     assert call("models", "get", "dfm.bob", *here).last.startswith("MODEL.MISSING: ")
+
+
+def test_a_model_that_is_at_no_address_is_listed_with_what_to_do_and_nothing_is_fetched_for_it(
+        call: Callable[..., Call], tmp_path: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = catalogue(row("arc", "arcface", **ALONE), row("ins", "inswapper", urls=[shelf.address], needs=["arc"]))
+    monkeypatch.setattr("pipeline.models_folder.whole_catalogue", lambda: known)
+    here = ("--models-dir", tmp_path / "models")
+    assert "(at no address: `models import` takes in arc.onnx if you have it)" in call("models", "list", *here).out
+    for slots in (["arc"], ["ins"], ["ins", "arc"]):
+        done = call("models", "get", *slots, "--agree", *here)
+        assert (done.code, done.last.partition(":")[0]) == (1, "MODEL.NO_ADDRESS")
+        assert "`models import arc.onnx`" in done.last
+    assert shelf.asked == [], "nothing is begun that cannot be ended"
+    (tmp_path / "mine.onnx").write_bytes(zero_recogniser())
+    assert call("models", "import", tmp_path / "mine.onnx", *here).code == 0
+    listed = call("models", "list", *here, "--json").data["models"]
+    assert [(one["slot"], one["state"], one["only_import"]) for one in listed] == [
+        ("arc", "unverified", True), ("ins", None, False)]
+    assert "(at no address" not in call("models", "list", *here).out
 
 
 def test_a_name_that_there_is_not_is_said(call: Callable[..., Call], tmp_path: Path) -> None:

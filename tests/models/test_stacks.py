@@ -49,6 +49,7 @@ def named(folder: Path, *files: str, catalogue: Catalogue = CATALOGUE, **more: o
 
 
 DLIB = "dlib-hog+dlib-68+dlib-resnet-v1"
+SECOND_MESH = "face_landmarks_detector_Nx3x256x256.onnx"
 EVERYTHING = ("retinaface_10g.onnx", "scrfd_2.5g.onnx", "yoloface_8n.onnx", "yunet_2023_mar.onnx", "2dfan4.onnx",
               "peppa_wutz.onnx", "2d106det.onnx", "w600k_r50.onnx", "w600k_mbf.onnx",
               "face_recognition_sface_2021dec.onnx", "fan_68_5.onnx")
@@ -69,6 +70,9 @@ EVERYTHING = ("retinaface_10g.onnx", "scrfd_2.5g.onnx", "yoloface_8n.onnx", "yun
      "dlib-hog+dlib-68+face-recognition-sface-2021dec"),
     (("2d106det.onnx", "fan_68_5.onnx"), "sharp", DLIB),
     (("peppa_wutz.onnx",), "sharp", "dlib-hog+peppa-wutz+dlib-resnet-v1"),
+    (("FaceMesh.onnx",), "sharp", "dlib-hog+FaceMesh+dlib-resnet-v1"),
+    (("FaceMesh.onnx", SECOND_MESH), "sharp", "dlib-hog+face-landmarks-detector-Nx3x256x256+dlib-resnet-v1"),
+    (("FaceMesh.onnx", SECOND_MESH), "natural", DLIB),
     (EVERYTHING, "natural", "retinaface-10g+dlib-68+arcface-w600k-r50"),
     (EVERYTHING, "sharp", "retinaface-10g+2dfan4+arcface-w600k-r50"),
     (EVERYTHING, "fast", "yoloface-8n+dlib-68+w600k-mbf"),
@@ -82,6 +86,15 @@ def test_only_what_is_allowed_is_taken(tmp_path: Path) -> None:
     stack = named(tmp_path / "models", *EVERYTHING, preset="natural", allowed=lambda row: row.commercial == "yes")
     assert stack.name == "yoloface-8n+dlib-68+face-recognition-sface-2021dec"
     assert stack_of(None, SessionManager()).name == DLIB
+
+
+@pytest.mark.parametrize("preset", ["natural", "sharp", "fast"])
+def test_where_dlib_s_points_may_not_be_taken_those_of_another_model_are_whatever_the_preset(preset: str,
+                                                                                           tmp_path: Path) -> None:
+    stack = named(tmp_path / "models", "2dfan4.onnx", SECOND_MESH, preset=preset,
+                  allowed=lambda row: row.commercial == "yes")
+    assert isinstance(stack.landmarker, FaceMesh)
+    assert stack.slots == ("landmarker.facemesh", "dlib.descriptor")
 
 
 @pytest.mark.parametrize(("known_by", "name"), [
@@ -105,7 +118,7 @@ def test_a_recogniser_that_is_gone_or_may_not_be_used_is_missed_by_name(tmp_path
 
 
 def test_a_model_of_its_own_rank_is_taken(tmp_path: Path) -> None:
-    rows = tuple(replace(row, rank=3, presets=("sharp",)) if row.slot == "landmarker.2d106" else row
+    rows = tuple(replace(row, rank=9, presets=("sharp",)) if row.slot == "landmarker.2d106" else row
                  for row in CATALOGUE.model)
     stack = named(tmp_path / "models", "2d106det.onnx", catalogue=replace(CATALOGUE, model=rows), preset="sharp")
     assert isinstance(stack.landmarker, Landmarks106)
@@ -187,5 +200,6 @@ def test_names_of_stacks_tell_recognisers_apart(tmp_path: Path) -> None:
         ("w600k_r50.onnx", "w600k_mbf.onnx", "face_recognition_sface_2021dec.onnx"))} | {DLIB}
     assert len(names) == 4
     lease = SessionManager().lease(zero_recogniser(), name="twin")
-    assert replace(stack_of(None, SessionManager()), landmarker=FaceMesh(lease)).name == (
+    mesh = FaceMesh(lease, {"size": 192, "points": 468})
+    assert replace(stack_of(None, SessionManager()), landmarker=mesh).name == (
         "dlib-hog+facemesh-468+dlib-resnet-v1")

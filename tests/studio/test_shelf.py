@@ -22,7 +22,7 @@ from studio.job_views import card
 from studio.machine import Machine
 from studio.shelf import Shelf
 from tests.models.families.test_dfm import person
-from tests.models.test_store import catalogue, row
+from tests.models.test_store import ALONE, catalogue, row
 
 EDITOR, VIEWER = Visitor("a", "editor", "Ann", "link-a"), Visitor("b", "viewer", "Bob", "link-b")
 DATA = zero_recogniser()
@@ -80,6 +80,22 @@ def test_a_file_of_a_model_s_name_that_is_another_is_shown_damaged_with_its_reas
     arc = rows(do(shelf, "models"))["arc"]
     assert (arc["state"], arc["fault"]["code"]) == ("damaged", "MODEL.CHECKSUM")
     assert SHA in arc["fault"]["words"]
+
+
+def test_a_model_that_is_at_no_address_is_shown_and_cannot_be_fetched(shelf: Shelf, tmp_path: Path) -> None:
+    alone = catalogue(row("arc", "arcface", **ALONE), row("ins", "inswapper", needs=["arc"]))
+    shelf.networks.store = Store(alone, shelf.store.folder, shelf.store.record)
+    assert [(slot, one["only_import"], one["state"]) for slot, one in rows(do(shelf, "models")).items()] == [
+        ("ins", False, "missing"), ("arc", True, "missing")]
+    for asked in (["arc"], ["ins"]):
+        assert codes(do(shelf, "fetch_models", slots=asked, agreed=["arc", "ins"])) == ["MODEL.NO_ADDRESS"]
+    assert downloads(shelf) == []
+    assert not rows(do(shelf, "models"))["ins"]["agreed"]
+    (tmp_path / "mine.onnx").write_bytes(DATA)
+    view = do(shelf, "take_in_models", files=[{"at": str(tmp_path / "mine.onnx"), "name": "", "how": "machine"}])
+    assert rows(view)["arc"]["state"] == "unverified"
+    do(shelf, "fetch_models", slots=["ins"], agreed=["ins"])
+    assert downloads(shelf) == [("ins", "queued")]
 
 
 def test_a_download_needs_the_licence_once_and_brings_what_is_needed_beside_it(shelf: Shelf) -> None:
