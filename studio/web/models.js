@@ -130,7 +130,7 @@
     job.mine && view().may.fetch ? h("div.row", {}, wish(job, job.state === "interrupted" ? "go_on" : "retry", t(job.done && !job.error ? "job.do.go_on" : "job.do.retry"), "again"),
       wish(job, "remove", t("models.forget"))) : null];
   const ICONS = { verified: "check", recorded: "check", unverified: "question", damaged: "warning" };
-  const byHand = (row) => [h("span.hint", { "data-by-hand": row.slot }, t("models.only_import", { file: row.file })),
+  const byHand = (row) => [h("p.hint", { "data-by-hand": row.slot }, t("models.only_import", { file: row.file })),
     view().may.change ? h("button.button.small", { "data-key": `mine-${row.slot}`, "data-mine": row.slot, onclick: mine }, L.icon("folder"), t("models.mine")) : null];
   const settled = (row) => [
     row.state === "missing" && !row.barred && view().may.fetch ? null : h(`span.state-words.${row.state}`, { title: t(`models.state.${row.state}.help`) }, ICONS[row.state] ? L.icon(ICONS[row.state]) : null, t(`models.state.${row.state}`)),
