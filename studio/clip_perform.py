@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
-from models.errors import InputError, LikenessError
+from models.errors import InputError, LikenessError, OutputError
 from pipeline.clips.example import example_clip
 from pipeline.engine import Clip, FaceThere, PersonFound
 from pipeline.pictures.preview import Encoded
@@ -266,8 +266,12 @@ async def _still(c: ClipSession) -> Steps:
                                      cancelled=ticket.cancelled)
 
     drawn: list[tuple[Encoded, Any]] = []
-    async for step in _newest(c, c.previews, "rendering", draw, drawn):
-        yield step
+    try:
+        async for step in _newest(c, c.previews, "rendering", draw, drawn):
+            yield step
+    except OutputError as error:  # larger than can be written: the estimate says the same, and who is in it is found
+        c.tell(error, "bar")
+        yield EVERYTHING
     if drawn:
         shown, how = drawn[0]
         key = f"{short_of(clip.id)}/still-{time.monotonic_ns():x}"

@@ -18,7 +18,7 @@ from models.face import Box, Face
 from models.interfaces import Search
 from pipeline.analysis.known import frame_at
 from pipeline.clips.clip import Clip
-from pipeline.clips.encoding import resolve
+from pipeline.clips.encoding import own_container, resolve
 from pipeline.clips.estimating import estimate_bytes
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
@@ -157,7 +157,9 @@ class Desk:
 
     def drawn(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], seconds: Fraction,
               check: Callable[[], None]) -> Drawn:
-        """One frame with its segment's effects, and with what fixes bring from frames around it."""
+        """One frame with its segment's effects, and with what fixes bring from frames around it. Raises OutputError
+        where effects make it larger than can be written, before it is drawn."""
+        self._check_size(recipe, clip)
         frame, tally = self.frame(clip, seconds), Tally()
         draw = self._drawer(recipe, clip, sources, frame, tally, check)
         draw.recall(lambda index: self.frame(clip, clip.seconds(int(clip.pts[index]) - int(clip.pts[0]))))
@@ -194,9 +196,18 @@ class Desk:
     def _factor(self, recipe: Recipe, clip: Clip) -> Fraction:
         return factor_of(recipe, self._engine.registry, clip)
 
+    def _check_size(self, recipe: Recipe, clip: Clip) -> None:
+        """A page shows frames small, but they are drawn as large as the output's: which may take minutes for one, and
+        gigabytes."""
+        factor = self._factor(recipe, clip)
+        if factor != 1:
+            resolve(clip, own_container(clip), recipe.output.clip, factor=factor)  # type: ignore[arg-type]
+
     def span(self, recipe: Recipe, clip: Clip, sources: Mapping[str, Source], start: Fraction, seconds: Fraction,
              folder: Path, control: Control) -> Path:
-        """A few rendered seconds as an MP4 for the page, with sound. Doubtful spans do not hold it: it is looked at."""
+        """A few rendered seconds as an MP4 for the page, with sound. Doubtful spans do not hold it: it is looked at.
+        Raises as `drawn`."""
+        self._check_size(recipe, clip)
         stop = min(start + seconds, clip.duration)
         asked = recipe.model_copy(update={"trim": Span(start=str(start), stop=str(stop)), "accepted": (Span(),),
                                           "output": Output(clip=_for_pages(clip, self._factor(recipe, clip)))})

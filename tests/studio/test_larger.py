@@ -40,10 +40,15 @@ def tab(stack: FaceStack, tmp_path: Path) -> Iterator[TabSession]:
     engine.close()
 
 
+def runs(tab: TabSession) -> int:
+    return sum(one.runs for one in tab.engine.networks.manager.counts())
+
+
 def test_the_screen_shows_it_and_says_the_size_and_what_is_too_large(tab: TabSession, tmp_path: Path,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "in.mp4", [np.full((72, 128, 3), 90, np.uint8)] * 3, sound=False)
     monkeypatch.setattr("pipeline.clips.encoding.LARGEST", 4 * 72 * 128)
+    monkeypatch.setattr("pipeline.rendering.desk.PREVIEW_HEIGHT", 72)  # what pages get is small, however large it is
     do(tab, do="open", at=str(path), name=path.name, how="machine")
     do(tab, do="add_effect", processor="upscale")
     assert codes(tab) == []
@@ -53,8 +58,14 @@ def test_the_screen_shows_it_and_says_the_size_and_what_is_too_large(tab: TabSes
     assert np.abs(shown.astype(float).mean(axis=(0, 1)) - 115.5).max() < 3, "a tenth of the whole scale lighter"
     output = views.bar(tab, Settings(tmp_path))["output"]
     assert (output["height"], output["larger"], output["can_copy"]) == (144, True, False)
+    drawn = runs(tab)
     do(tab, do="set", effect="frame", name="size", value="4")
+    assert codes(tab) == ["OUTPUT.TOO_LARGE"]
+    assert runs(tab) == drawn, "it is said before it is drawn"
+    assert c.still is None
+    do(tab, do="preview_span", frame=0)
     assert "OUTPUT.TOO_LARGE" in codes(tab)
+    assert runs(tab) == drawn
     do(tab, do="mute_effect", effect="frame", on=False)
     output = views.bar(tab, Settings(tmp_path))["output"]
     assert (output["height"], output["larger"]) == (72, False)
