@@ -38,7 +38,8 @@ class Needs:
     models: slots of the catalogue. crop: a Template for an aligned square, Native for the frame's own pixels.
     neighbours: frames before and after. sound: seconds of sound around the frame. state: kept per shot or track.
     pre_roll: frames to run before a part's first, to settle state. source: it brings an identity's photos. backdrop:
-    the picture or clip that was named to lie behind people.
+    the picture or clip that was named to lie behind people. faces: of a frame effect, whether it asks who is in the
+    frame: where nothing does, nobody is looked for in a preview.
     """
 
     models: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Needs:
     pre_roll: int = 0
     source: bool = False
     backdrop: bool = False
+    faces: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from pipeline.clips.encoding import own_container, resolve
 from pipeline.clips.estimating import estimate_bytes
 from pipeline.clips.planes import ClipFrame
 from pipeline.clips.seeker import Seeker
+from pipeline.findings.scoring import EVERY
 from pipeline.pictures.preview import Encoded
 from pipeline.recipe import ClipOutput, DrawnBox, Effect, Looking, Merged, Output, Person, Recipe, Span, Whose
 from pipeline.rendering.analysing import busy_for
@@ -252,7 +253,8 @@ class Desk:
         behind = first + frames
         stop = int(clip.pts[behind]) if behind < clip.frames else int(clip.pts[-1]) + 1
         part = PlannedPart(1, int(clip.pts[first]), stop, first, frames, middle.effects, middle.touched, "trial")
-        work = self._work(recipe, clip, sources, output, recipe.output.clip, check)
+        # Scored, as the render's frames are: that, and finding the faces for it, takes its time too.
+        work = replace(self._work(recipe, clip, sources, output, recipe.output.clip, check), scores=EVERY)
         marks: list[float] = []
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="likeness-") as folder:

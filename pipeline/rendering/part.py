@@ -6,7 +6,7 @@ import contextlib
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -215,8 +215,8 @@ class Drawer:
         self._shots = frozenset(shot.first for shot in shots)
         self._table = self._look_ahead(work, part, check)
         self._work = work
-        self._follower = self._begun() \
-            if self._chained and scan is None and self._known is None and not self._table else None
+        self._follower = self._begun() if self._chained and scan is None and self._known is None and not self._table \
+            and self._asks_who(steps, part) else None
         # One seed for the whole clip: grain that is drawn anew in every frame would flicker in the face alone.
         self._seed = zlib.crc32(work.clip.id.encode())
         self._kept: dict[str, Any] = {}
@@ -236,6 +236,12 @@ class Drawer:
         self.scorer = Scorer(work.stack, work.scores) if work.scores is not None and self._chained else None
         self._swaps = any(step.needs.source for step in (*self._steps, *self._larger))
         self._begins = False
+
+    def _asks_who(self, steps: Sequence[Step], part: PlannedPart) -> bool:
+        """Whether it matters to anything who is in a frame. Effects on whole frames mostly do not ask; of a finished
+        clip's faces the scores tell what became of them, whoever drew on them."""
+        return (self._work.scores is not None or bool(self._fixing) or self._casting.changes(part.effects)
+                or any(step.role == "frame" and step.needs.faces for step in steps))
 
     def _begun(self) -> Follower:
         work = self._work

@@ -69,7 +69,8 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                 look_first: bool = True, versions: Versions | None = None) -> ClipWritten:
     """Renders a clip into a file. clip, sources: where they are open already. kept: where finished parts stay.
     look_first: where the engine keeps analyses, faces are found in all the frames before the first is drawn; without,
-    what is not known yet is followed as it comes. versions: where what was found in the result is written down.
+    what is not known yet is followed as it comes, and nothing is scored: it is only looked at. versions: where what
+    was found in the result is written down.
 
     Raises what opening raises; RecipeError; OutputError (`OUTPUT.UNFINISHED` where parts of an earlier render are in
     the way, DISK.FULL); MediaDamaged; NoFace where nobody was found to change; Doubtful; Cancelled. Finished parts stay
@@ -103,7 +104,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
                     backdrop=backdrop, known=known,
-                    scores=EVERY if faces.recogniser.name == engine.faces.recogniser.name else 0)
+                    scores=_scores(engine, faces) if look_first else None)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept, elsewhere)
         try:
@@ -131,6 +132,11 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
                 kept.put(one, ledger.path(one))
         ledger.discard()
     return written
+
+
+def _scores(engine: Engine, faces: FaceStack) -> int:
+    """See `Work.scores`: descriptors of two recognisers cannot be compared."""
+    return EVERY if faces.recogniser.name == engine.faces.recogniser.name else 0
 
 
 def _elsewhere(engine: Engine, recipe: Recipe, models: OwnedModels) -> FaceStack | None:

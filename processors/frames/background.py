@@ -48,7 +48,7 @@ class Background(Processor):
                                                       "backdrop.", depth="expert")
 
     def needs(self, params: Params) -> Needs:
-        plain = Needs(models=(_slot(params),), backdrop=params.behind == "picture")
+        plain = Needs(models=(_slot(params),), backdrop=params.behind == "picture", faces=False)
         return replace(plain, state="shot", pre_roll=_SETTLED) if params.model == _WITH_MEMORY else plain
 
     def process(self, batch: FrameView, params: Params, ctx: Context) -> RegionBatch:

@@ -28,7 +28,7 @@ class Colourise(Processor):
             "ddcolor", help="Which network: DDColor, DeOldify, or trainings of theirs that are livelier or calmer.")
 
     def needs(self, params: Params) -> Needs:
-        return Needs(models=(_SLOTS[params.model],))
+        return Needs(models=(_SLOTS[params.model],), faces=False)
 
     def is_identity(self, params: Params) -> bool:
         return params.strength == 0

@@ -36,7 +36,7 @@ class Keyer(Processor):
                                                        "hair, too.")
 
     def needs(self, params: Params) -> Needs:
-        return Needs(backdrop=params.behind == "picture")
+        return Needs(backdrop=params.behind == "picture", faces=False)
 
     def process(self, batch: FrameView, params: Params, ctx: Context) -> RegionBatch:
         ctx.check()

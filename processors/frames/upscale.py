@@ -39,7 +39,7 @@ class Upscale(Processor):
                                                     "enlargement.")
 
     def needs(self, params: Params) -> Needs:
-        return Needs(models=(_slot(params),))
+        return Needs(models=(_slot(params),), faces=False)
 
     def describe(self, stream: Stream, params: Params) -> Stream:
         times = int(params.size)
