@@ -15,12 +15,12 @@ from models.face import Face
 from models.interfaces import FaceStack
 from pipeline.analysis.known import Decided
 from pipeline.clips.clip import Clip
-from pipeline.clips.planes import ClipFrame
 from pipeline.clips.reader import read_frames
 from pipeline.findings import sheet as flags
 from pipeline.findings.finding import Finding
 from pipeline.findings.judging import findings_of, jumps_by_strand
-from pipeline.findings.scoring import Scored, Scorer
+from pipeline.findings.matched import is_larger, matched
+from pipeline.findings.scoring import Scored, Scorer, Shown
 from pipeline.findings.sheet import Sheet
 from pipeline.measure.report import table
 from pipeline.recipe import Keep, Recipe, UseSource
@@ -65,13 +65,13 @@ def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: Fa
     """source: the descriptor of whom the faces should look like. find: who is where in the clip before, from one frame
     to another, both by their numbers. recipe: says who was changed, and which span.
 
-    Raises InputError `MEASURE.SIZE` where pictures differ in size and `MEASURE.FRAMES` where there are not as many;
-    NoFace; what `find` and reading clips raise.
+    Raises InputError `MEASURE.SIZE` where pictures differ in size (an enlarged result is made smaller first) and
+    `MEASURE.FRAMES` where there are not as many; NoFace; what `find` and reading clips raise.
     """
-    if (before.width, before.height) != (after.width, after.height):
+    if (before.width, before.height) != (after.width, after.height) and not is_larger(before, after):
         raise InputError(f"The clips before and after differ in size: {before.width} × {before.height} and "
                          f"{after.width} × {after.height} pixels.", subject="after", code="MEASURE.SIZE",
-                         remedy="Measure a result at the size of its target.")
+                         remedy="Measure a result at the size of its target, or one that was enlarged.")
     start, stop = _span(before, recipe)
     count = stop - start
     if count != after.frames:
@@ -84,7 +84,8 @@ def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: Fa
     scorer = Scorer(stack, EVERY if source is not None else 0)
     end = int(before.pts[stop]) if stop < before.frames else None
     with contextlib.closing(read_frames(before, int(before.pts[start]), end, check=check)) as shown, \
-            contextlib.closing(read_frames(after, int(after.pts[0]), None, check=check)) as made:
+            contextlib.closing(matched(read_frames(after, int(after.pts[0]), None, check=check),
+                                       (before.width, before.height))) as made:
         for place, (one, other) in enumerate(zip(shown, made, strict=True)):
             faces = decided.faces_at(one.index, memories)
             scorer.look(one, other, _scored(faces, other, source, stack, recipe), None,
@@ -97,7 +98,7 @@ def measure_clips(before: Clip, after: Clip, source: Embedding | None, stack: Fa
     return ClipMeasures(sheet, findings_of(sheet, float(before.rate), _clock(before)), float(before.rate), start)
 
 
-def _scored(faces: Sequence[FollowedFace], after: ClipFrame, source: Embedding | None, stack: FaceStack,
+def _scored(faces: Sequence[FollowedFace], after: Shown, source: Embedding | None, stack: FaceStack,
             recipe: Recipe | None) -> list[Scored]:
     """Where the points lie in the result is read there, from where they lie before."""
     read = stack.landmarker.follow(after.grey8(), [followed.face for followed in faces]) if faces else []

@@ -33,7 +33,8 @@ def thumbnails(before: Clip, after: Clip, sheet: Sheet, findings: Sequence[Findi
         place = place_of(sheet, strands, finding.strand, finding.worst)
         if place is not None:
             one, other = _frame(before, finding.worst), _frame(after, finding.worst - offset)
-            made[finding] = (cut_face(one, place), cut_face(other, place))
+            grown = after.width / before.width  # the result may have been enlarged
+            made[finding] = (cut_face(one, place), cut_face(other, Rect(*(round(edge * grown) for edge in place))))
     return made
 
 
