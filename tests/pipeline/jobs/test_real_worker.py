@@ -80,7 +80,7 @@ def test_a_clip_is_rendered_and_its_row_has_what_came_of_it(jobs: Jobs, tmp_path
 def test_an_enlarged_clip_is_rendered_with_the_models_of_the_folder(jobs: Jobs, tmp_path: Path,
                                                                     monkeypatch: pytest.MonkeyPatch,
                                                                     stack: FaceStack) -> None:
-    """The process has the program's own catalogue, which knows no hash of this network: a twin under its name counts."""
+    """The process has the program's own catalogue, which knows no hash of this file: a twin under its name counts."""
     path, output, models = face_clip(tmp_path / "in.mp4", 12, sound=False), tmp_path / "out.mp4", tmp_path / "models"
     models.mkdir()
     (models / "real_esrgan_x4.onnx").write_bytes(repeats(4, 0.1))
