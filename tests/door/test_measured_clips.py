@@ -83,7 +83,7 @@ def test_faces_are_where_the_stored_analysis_has_them(call: Door, tmp_path: Path
 
 
 def test_clips_that_do_not_belong_together_are_refused(call: Door, planted_clip: Path, tmp_path: Path) -> None:
-    other = face_clip(tmp_path / "other.mp4", 4, sound=False)
+    other = face_clip(tmp_path / "other.mp4", 4, size=(240, 240), sound=False)
     sizes = call("measure", "--before", planted_clip, "--after", other, "--source", HOPPER)
     assert sizes.last.startswith("MEASURE.SIZE: ")
     short = face_clip(tmp_path / "short.mp4", 4, size=(256, 192), sound=False)
