@@ -104,7 +104,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
         work = Work(clip, encoding, casting, engine.registry, faces, drawn, retiming, admission=admission,
                     models=models, guard=Guard(engine.networks, models) if admission.looked_at else None,
                     backdrop=backdrop, known=known,
-                    scores=_scores(engine, faces) if look_first else None)
+                    scores=_every(engine, faces) if look_first else None)
         _settle(ledger, plan, request)
         render = _Render(work, plan, ledger, control, kept, elsewhere)
         try:
@@ -134,7 +134,7 @@ def render_clip(engine: Engine, request: ClipRequest, control: Control, *, clip:
     return written
 
 
-def _scores(engine: Engine, faces: FaceStack) -> int:
+def _every(engine: Engine, faces: FaceStack) -> int:
     """See `Work.scores`: descriptors of two recognisers cannot be compared."""
     return EVERY if faces.recogniser.name == engine.faces.recogniser.name else 0
 

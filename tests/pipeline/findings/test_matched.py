@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,21 @@ import numpy as np
 import pytest
 
 from models.interfaces import FaceStack
+from pipeline.analysis.known import Decided
+from pipeline.analysis.store import Analyses, Wanted
 from pipeline.clips.probe import open_clip
+from pipeline.engine import Clip, Control, Engine
 from pipeline.findings.matched import Matched, is_larger
 from pipeline.findings.pair import measure_clips
+from pipeline.recipe import Looking
 from processors.batches import Rect
 from tests.door.making import bgr_of, face_clip, write_clip
+
+
+def finder(clip: Clip, stack: FaceStack, folder: Path) -> Callable[[int, int], Decided]:
+    """Who is where in a clip, nobody of whom is anybody yet."""
+    engine = Engine(faces=stack, analyses=Analyses(folder))
+    return lambda first, last: engine.analyse_clip(clip, Looking(), Control(), Wanted(first, last)).decided((), (), ())
 
 
 @pytest.mark.parametrize(("size", "larger"), [
@@ -43,7 +54,8 @@ def test_a_clip_of_twice_as_many_pixels_measures_as_one_of_as_many(stack: FaceSt
     for times in (1, 2):
         frames = [np.repeat(np.repeat(one, times, axis=0), times, axis=1) for one in bgr_of(path)]
         made = write_clip(tmp_path / f"{times}.mp4", frames, options={"crf": "0"}, sound=False)
-        rows.append(measure_clips(open_clip(path), open_clip(made), None, stack).sheet.rows)
+        find = finder(open_clip(path), stack, tmp_path / "analyses")
+        rows.append(measure_clips(open_clip(path), open_clip(made), None, stack, find).sheet.rows)
     alike, larger = rows
     assert len(alike) == len(larger) == 3
     assert np.allclose(alike["change"], larger["change"], atol=0.1)

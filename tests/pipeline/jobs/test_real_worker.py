@@ -20,6 +20,7 @@ from pipeline.models_folder import VARIABLE
 from pipeline.recipe import ClipOutput, Keep, Output, Recipe, RunEffects, Segment, input_of, make_effects
 from pipeline.rendering.request import ClipRequest
 from tests.door.making import bgr_of, face_clip
+from tests.pipeline.findings.test_matched import finder
 from tests.pipeline.jobs.conftest import until
 from tests.processors.neural.test_upscale import repeats
 
@@ -105,7 +106,7 @@ def test_an_enlarged_clip_is_rendered_with_the_models_of_the_folder(jobs: Jobs, 
     assert job.result is not None
     version = Versions(tmp_path / "versions").get(job.result.data["version"])
     assert version is not None
-    found = measure_clips(clip, engine.open_clip(output), None, stack)
+    found = measure_clips(clip, engine.open_clip(output), None, stack, finder(clip, stack, tmp_path / "analyses"))
     assert len(version.sheet.rows) == len(found.sheet.rows) == 12
     assert np.abs(version.sheet.rows["points"] - found.sheet.rows["points"]).max() < 2
     assert np.median(found.sheet.rows["change"]) == pytest.approx(25.5, abs=4)
