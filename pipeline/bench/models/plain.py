@@ -23,7 +23,7 @@ from models.runtime import plain_session
 from models.sessions import DeviceSpec, Lease, SessionManager
 from models.templates import ARCFACE_128
 from pipeline.bench.models.report import Against, ModelRow
-from pipeline.bench.models.timing import against, in_turns
+from pipeline.bench.models.timing import LOOP, against, in_turns
 from pipeline.bench.models.working import Network, Networks, numbers_for
 
 Told = Callable[[float, str], None]
@@ -58,13 +58,13 @@ def measured(manager: SessionManager, networks: Networks, device: DeviceSpec, ba
         ways: dict[str, Callable[[], object]] = {
             "ours": partial(lease.run, numbers), "loop": partial(session.run, None, numbers),
             **libraries.get(one.name, {})}
-        taken = in_turns(ways, rounds)
+        taken = in_turns(ways, rounds, calls=LOOP)
         library = against(taken["family"], taken["class"]) if "class" in taken else None
         found.append((one, against(taken["ours"], taken["loop"]), library, _batch(lease, batches, rounds)))
     progress(len(sessions) / (len(sessions) + 1), "measuring the five in a row")
     chain = in_turns({
         "ours": lambda: [leases[name].run(numbers) for name, numbers in feeds.items()],
-        "theirs": lambda: [sessions[name].run(None, numbers) for name, numbers in feeds.items()]}, rounds)
+        "theirs": lambda: [sessions[name].run(None, numbers) for name, numbers in feeds.items()]}, rounds, calls=LOOP)
     counts = {one.name: one for one in manager.counts()}
     rows = tuple(ModelRow(model=one.path.stem, bytes=one.bytes, gmacs=round(one.macs / 1e9, 3), loop=loop,
                           providers=counts[f"twin of {one.path.stem}"].providers,
@@ -76,8 +76,14 @@ def measured(manager: SessionManager, networks: Networks, device: DeviceSpec, ba
 def _batch(lease: Lease, batches: Sequence[int], rounds: int) -> dict[int, float]:
     """Milliseconds a row; of one row alone where the network takes no more."""
     sizes = batches if lease.packs else batches[:1]
-    taken = in_turns({str(rows): partial(lease.run, numbers_for(lease.inputs, rows)) for rows in sizes}, rounds)
-    return {rows: round(float(np.median(taken[str(rows)])) / rows, 4) for rows in sizes}
+    calls = {rows: max(LOOP // rows, 1) for rows in sizes}  # about as many rows in a row
+
+    def ran(rows: int) -> Callable[[], object]:
+        numbers = numbers_for(lease.inputs, rows)
+        return lambda: [lease.run(numbers) for _ in range(calls[rows])]
+
+    taken = in_turns({str(rows): ran(rows) for rows in sizes}, rounds)
+    return {rows: round(float(np.median(taken[str(rows)])) / calls[rows] / rows, 4) for rows in sizes}
 
 
 def _library(leases: dict[str, Lease], networks: Networks, device: DeviceSpec, picture: Pixels, face: Face,

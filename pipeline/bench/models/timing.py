@@ -8,13 +8,17 @@ from statistics import median
 
 from pipeline.bench.models.report import Against, Time
 
-PAUSE = 0.01
+PAUSE = 0.1
 """Seconds before each way: threads of sessions with default options spin on after a run, and would slow the next."""
+LOOP = 6
+"""Calls in a row, where a loop is measured, as over frames of a clip: what a single call takes after a pause is mostly
+how long a machine that rested needs to wake a second core, up to twice the call itself."""
 
 
-def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int, pause: float = PAUSE) -> dict[str, list[float]]:
-    """Milliseconds of each way in each round. Every way runs twice first, uncounted: networks are loaded, shapes are
-    settled, graphs are written down. Its order turns around from round to round."""
+def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int, pause: float = PAUSE, calls: int = 1,
+             ) -> dict[str, list[float]]:
+    """Milliseconds a call of each way in each round. Every way runs twice first, uncounted: networks are loaded, shapes
+    are settled, graphs are written down. Its order turns around from round to round. calls: how often in a row."""
     for way in ways.values():
         way()
         way()
@@ -23,8 +27,9 @@ def in_turns(ways: Mapping[str, Callable[[], object]], rounds: int, pause: float
         for name in list(ways) if number % 2 == 0 else list(ways)[::-1]:
             time.sleep(pause)
             began = time.perf_counter()
-            ways[name]()
-            taken[name].append(1000 * (time.perf_counter() - began))
+            for _ in range(calls):
+                ways[name]()
+            taken[name].append(1000 * (time.perf_counter() - began) / calls)
     return taken
 
 
