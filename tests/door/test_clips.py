@@ -233,7 +233,7 @@ def test_a_drawn_box_alone_leaves_the_faces_that_are_found(call: Door, tmp_path:
     assert not touched[:, 110:].any()
 
 
-@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize("ending", ["mp4", pytest.param("mkv", marks=pytest.mark.long)])
 def test_what_no_effect_touches_is_copied_as_it_is(call: Door, clip: Path, tmp_path: Path, ending: str) -> None:
     """Three groups of twelve pictures; somebody is in the second and third, and the effects end with picture 15."""
     recipe, out = tmp_path / "r.json", tmp_path / f"out.{ending}"

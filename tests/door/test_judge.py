@@ -14,6 +14,7 @@ from tests.conftest import read_bgr
 from tests.door.conftest import Call
 
 
+@pytest.mark.long
 def test_with_the_recipe_pixels_are_counted_outside_its_own_masks(call: Callable[..., Call], folder: Path) -> None:
     fast = ("render", "--source", folder / "astronaut.png", "--target", folder / "six.jpg", "--preset", "fast")
     done = call(*fast, "--output", folder / "out.png", "--map", "1=astronaut,3=astronaut",

@@ -35,6 +35,7 @@ class _Page(HTMLParser):
         self.fetched += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
 
 
+@pytest.mark.long
 def test_planted_defects_are_measured_and_shown_on_a_page(call: Door, planted_clip: Path, planted: ClipWritten,
                                                           tmp_path: Path) -> None:
     report = tmp_path / "report.html"

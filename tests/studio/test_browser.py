@@ -30,7 +30,8 @@ MEDALS = (320, 490, 460, 560)
 @pytest.mark.parametrize(("locale", "words"), [
     ("en-GB", {"people": "People in this picture", "person": "Person 1", "save": "Save JPEG",
                "swap": "Classical swap"}),
-    ("zh-CN", {"people": "图中人物", "person": "人物 1", "save": "保存 JPEG", "swap": "经典换脸"}),
+    pytest.param("zh-CN", {"people": "图中人物", "person": "人物 1", "save": "保存 JPEG", "swap": "经典换脸"},
+                 marks=pytest.mark.long),
 ])
 def test_the_main_job_from_drop_to_saved_file(studio: Studio, tmp_path: Path, locale: str, words: dict[str, str],
                                               ) -> None:
@@ -103,6 +104,7 @@ def test_the_example_is_one_click_and_space_shows_the_original_as_long_as_it_is_
         expect(page.locator("#board")).not_to_have_class(re.compile("original"))
 
 
+@pytest.mark.long
 def test_undo_and_redo_walk_through_what_was_done(studio: Studio) -> None:
     with studio.page() as page:
         example(page)
@@ -125,6 +127,7 @@ def test_undo_and_redo_walk_through_what_was_done(studio: Studio) -> None:
         expect(page.locator(".effect")).to_have_count(3)
 
 
+@pytest.mark.long
 def test_the_chain_can_be_rebuilt_by_hand(studio: Studio) -> None:
     """Add, duplicate, move by menu and by dragging, remove, reset, and the controls behind one click."""
     def ids() -> list[str]:
@@ -157,6 +160,7 @@ def test_the_chain_can_be_rebuilt_by_hand(studio: Studio) -> None:
         expect(page.locator("#enhancer-sharpen")).to_have_value("0")
 
 
+@pytest.mark.long
 def test_every_person_is_chosen_for_by_number(studio: Studio, tmp_path: Path) -> None:
     """One person gets a source, one is blurred, the others are kept; nobody is changed unasked."""
     with studio.page() as page:
@@ -290,6 +294,7 @@ def test_a_picture_can_be_pasted_and_taken_with_the_webcam(studio: Studio) -> No
         expect(page.locator("#people .remark")).to_contain_text("No face was found", timeout=PATIENCE)
 
 
+@pytest.mark.long
 def test_a_recipe_is_saved_and_taken_up_again(studio: Studio, tmp_path: Path) -> None:
     with studio.page() as page:
         example(page)

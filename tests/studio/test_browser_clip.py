@@ -119,6 +119,7 @@ def test_the_main_job_from_drop_to_downloaded_file(studio: Studio, clip: Path, t
     assert min(change[middle].mean() for change in changed[20:]) > 4, "the second is another one"
 
 
+@pytest.mark.long
 def test_the_words_are_there_in_chinese(studio: Studio, clip: Path) -> None:
     with studio.page(locale="zh-CN") as page:
         page.click("#tab-clip")
@@ -132,6 +133,7 @@ def test_the_words_are_there_in_chinese(studio: Studio, clip: Path) -> None:
         expect(page.locator("#dialogue")).to_contain_text("播放与暂停")
 
 
+@pytest.mark.long
 def test_the_transport_is_exact_to_the_frame(studio: Studio, clip: Path) -> None:
     with studio.page() as page:
         open_clip(page, clip)

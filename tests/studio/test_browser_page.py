@@ -125,6 +125,7 @@ def test_nothing_reaches_over_the_edge_and_zoom_shows_the_pictures_own_pixels(st
         expect(page.locator("#zoom-fit")).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.long
 def test_a_view_that_never_arrived_is_asked_for_again(studio: Studio) -> None:
     """Two actions that answer at once may leave the page with the older view of a part."""
     with studio.page() as page:

@@ -169,6 +169,7 @@ def test_the_trim_is_exact_and_leaves_a_frame(tab: TabSession, clip: Path, start
     assert views.clip(tab)["trim"] == shown
 
 
+@pytest.mark.long
 def test_everyone_else_can_be_hidden_and_a_box_drawn_over_who_was_missed(tab: TabSession, clip: Path) -> None:
     open_here(tab, clip)
     do(tab, do="choose", person=1, choice={"use": "keep"})

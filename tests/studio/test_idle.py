@@ -25,6 +25,7 @@ class Clock:
         return self.now
 
 
+@pytest.mark.long
 def test_models_are_let_go_of_after_a_while_and_loaded_again_when_they_are_needed() -> None:
     engine = Engine(registry=Registry(), faces=dlib_stack())
     clock = Clock()

@@ -90,6 +90,7 @@ def test_the_last_look_is_held_and_the_original_is_kept(planted: ClipWritten, pl
     assert np.abs(original.astype(int) - result).mean() < 3  # what the encoder loses
 
 
+@pytest.mark.long
 def test_strength_and_a_painted_mask_count_in_their_frames_alone(planted: ClipWritten, planted_studio: Studio,
                                                                  planted_clip: Path) -> None:
     paint = np.full((64, 64), 128)

@@ -208,6 +208,7 @@ def test_a_guest_touches_no_job_of_another_s(tabs: Tabs, clip: Path) -> None:
     assert guest.clip.clip is None
 
 
+@pytest.mark.long
 def test_an_editor_s_job_is_the_link_s_and_goes_into_the_data_folder(tabs: Tabs, clip: Path) -> None:
     guest = tabs.open("guest", EDITOR)
     upload = tabs.uploads / "1" / "upload.mp4"
