@@ -22,7 +22,8 @@ def halved(picture: Pixels, times: int) -> Pixels:
 
 def shrunk(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """The whole picture at a size (width, height) that is no larger: halved as long as its sides are even and it stays
-    large enough. Every pixel is seen: means of areas where much is left to do, else between neighbours."""
+    large enough. Every pixel is seen: means of areas where much is left to do, else between neighbours. picture: (H, W)
+    or (H, W, C), of any type of samples, which stays."""
     width, height = size
     while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height \
             and picture.shape[0] % 2 == 0 == picture.shape[1] % 2:
